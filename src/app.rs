@@ -18,6 +18,7 @@ mod reports;
 mod routes;
 mod secrets;
 mod services;
+mod sessions;
 mod tracking;
 mod unopened;
 mod usage;
@@ -33,25 +34,23 @@ use std::time::Duration;
 use actix::prelude::*;
 use actix_web::dev::Server;
 use klamm_raft::model::{Ability, Level, ListenerName, Liveness, NodeRecord, Speech, Unopened};
-use klamm_raft::{Lease, Node, NotReady, RaftConfig, Readiness, StartError, Tuning};
+use klamm_raft::{Node, NotReady, RaftConfig, Readiness, StartError, Tuning};
 use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
 
 use crate::address::HostPort;
 use crate::admin;
 use crate::backend::{UpstreamError, Upstreams};
-use crate::config::{Config, WhenIsolated};
+use crate::config::Config;
 use crate::control::{Control, ControlError};
 use crate::listener::config::ListenerConfig;
 use crate::listener::{Addresses, DataArbiter, Listener, ListenerGuard, Site};
 use crate::metrics::{Metrics, MetricsError, NodeMetrics};
-use crate::oauth::KeyReaders;
 use crate::session::census::Census;
-use crate::session::{Limits, SessionShared, StateAccess};
+use crate::session::{Limits, SessionShared};
 use crate::supervision::{Companion, Component, Panicked, Supervisor};
 use crate::tls::{Latest, ServerTlsError, TlsFiles, TrustError};
 use crate::unix_time;
-use crate::vcluster::plan::{ChangeUnavailable, NotConfirmed};
 use drain::Shutdown;
 use files::SeatCounts;
 use manager::Manager;
@@ -154,7 +153,8 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
     pins::watch(&upstreams, &control, &supervisor);
     let census = census(&config, &metrics);
     let parts = (&metrics, &census, followers);
-    let (listener, addresses) = listener(&config, &control, &upstreams, parts).await?;
+    let (record_keys, shared) = sessions::shared(&config, &control, parts)?;
+    let (listener, addresses) = listener(&config, &upstreams, shared, parts).await?;
     unopened::announce(node.id(), addresses.clone(), &control, &supervisor);
     reports::announce(node.id(), &upstreams, &control, &supervisor);
     let passages = Passages::default();
@@ -170,6 +170,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         draining: Arc::clone(&draining),
         serving: Arc::clone(&serving),
         isolated: config.node.isolated,
+        record_keys: Arc::clone(&record_keys),
     };
     let admin = admin_server(&config, &parts, followers).map_err(|error| *error)?;
     let regular = &config.node.backups.regular;
@@ -184,6 +185,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         upstreams,
         physical,
         passages,
+        record_keys,
         listener: listener.clone(),
         fronts: fronts(&config.listeners),
         metrics,
@@ -304,29 +306,19 @@ async fn leave(
     working.await
 }
 
+/// The parts that a listener is opened with, beside the configuration.
+type ListenerParts<'a> = (&'a Metrics, &'a Arc<Census>, Followers<'a>);
+
 async fn listener(
     config: &Config,
-    control: &Control,
     upstreams: &Upstreams,
-    (metrics, census, followers): (&Metrics, &Arc<Census>, Followers<'_>),
+    shared: Arc<SessionShared>,
+    (_, census, followers): ListenerParts<'_>,
 ) -> Result<(Addr<Listener>, watch::Receiver<Addresses>), AppError> {
     let mut sites = Vec::new();
     for listener in &config.listeners {
         sites.push(site(listener, followers).await?);
     }
-    let shared = Arc::new(SessionShared::new(
-        limits(config),
-        StateAccess {
-            propose: proposer(control),
-            confirm: confirmer(control),
-            lease: match config.node.isolated {
-                WhenIsolated::Refuse => control.lease(),
-                WhenIsolated::Decide => Lease::unlimited(),
-            },
-        },
-        Arc::clone(&metrics.node),
-        KeyReaders::start(&config.oauth, &metrics.keys, followers.0)?,
-    ));
     let (listener, addresses) = Listener::new(
         sites,
         data_arbiters(config, upstreams),
@@ -535,27 +527,6 @@ fn census(config: &Config, metrics: &Metrics) -> Arc<Census> {
     limits.max_connections = seats.connections;
     limits.max_unauthenticated = seats.before_login;
     Arc::new(Census::new(&limits, &metrics.node.guards))
-}
-
-fn proposer(control: &Control) -> crate::session::Propose {
-    let control = control.clone();
-    Arc::new(move |change| {
-        let control = control.clone();
-        Box::pin(async move {
-            let applied = control.propose(change).await;
-            applied
-                .map(|applied| applied.outcome)
-                .map_err(|_logged| ChangeUnavailable)
-        })
-    })
-}
-
-fn confirmer(control: &Control) -> crate::session::Confirm {
-    let control = control.clone();
-    Arc::new(move || {
-        let control = control.clone();
-        Box::pin(async move { control.confirm().await.map(drop).map_err(|_logged| NotConfirmed) })
-    })
 }
 
 fn data_arbiters(config: &Config, upstreams: &Upstreams) -> Vec<DataArbiter> {

@@ -12,6 +12,7 @@ mod fields;
 mod hint;
 mod jaas;
 mod kafka_names;
+mod keys;
 mod listeners;
 mod logins;
 mod physical;
@@ -30,11 +31,12 @@ use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use klamm_raft::model::{AccountName, Authentication, ClusterId, NodeId, ProviderName, SigningKey};
+use klamm_raft::model::{AccountName, Authentication, ClusterId, KeyName, NodeId, ProviderName, SigningKey};
 use klamm_raft::{ClusterSecret, OwnId, Storage, StorageKey, Upgrade};
 
 use crate::address::HostPort;
 use crate::backend::config::{AnonymousClients, BackendConfig};
+use crate::keys::KeyConfig;
 use crate::listener::config::ListenerConfig;
 use crate::oauth::ProviderConfig;
 use crate::telemetry::LogFormat;
@@ -93,6 +95,8 @@ pub struct Config {
     pub anonymous: AnonymousClients,
     /// The providers of OAuth tokens, by name.
     pub oauth: BTreeMap<ProviderName, ProviderConfig>,
+    /// The keys that records are encrypted with, by name.
+    pub keys: BTreeMap<KeyName, KeyConfig>,
     /// `None`: one is generated and replicated.
     pub signing_key: Option<SigningKey>,
     pub limits: LimitsConfig,

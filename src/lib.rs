@@ -24,12 +24,14 @@ pub mod session;
 pub mod auth;
 pub mod wire;
 pub mod records;
+pub mod envelope;
 pub mod expression;
 pub mod authz;
 pub mod policy;
 pub mod vcluster;
 pub mod backend;
 pub mod oauth;
+pub mod keys;
 
 pub mod admin;
 pub mod cli;

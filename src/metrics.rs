@@ -15,6 +15,7 @@ mod node;
 mod page;
 mod policies;
 mod reasons;
+mod record_keys;
 mod upstream;
 mod vcluster;
 
@@ -33,6 +34,7 @@ pub use leases::{HeldRequest, LeaseMetrics};
 pub use node::{BudgetShare, LimitFigure, NodeMetrics, RaftFigures, TlsReload};
 pub use policies::PolicyMetrics;
 pub use reasons::{ClosedFor, LoginFailedFor, TurnedAwayFor};
+pub use record_keys::{KeyCall, KeyCallOutcome, RecordKeyMetrics};
 pub use upstream::{LaneMetrics, UpstreamFault, UpstreamMetrics};
 pub use vcluster::{ApiMetrics, Families, PolicyCounters, RecordPhase, VclusterMetrics, VclusterPolicies};
 
@@ -44,6 +46,7 @@ pub struct Metrics {
     families: Arc<Families>,
     lanes: Arc<LaneMetrics>,
     pub keys: KeyMetrics,
+    pub record_keys: RecordKeyMetrics,
     pub components: ComponentMetrics,
     pub backups: BackupMetrics,
 }
@@ -71,6 +74,7 @@ impl Metrics {
             families: Arc::new(Families::register(&mut book)?),
             lanes: Arc::new(LaneMetrics::register(&mut book)?),
             keys: KeyMetrics::register(&mut book)?,
+            record_keys: RecordKeyMetrics::register(&mut book)?,
             components: ComponentMetrics::register(&mut book)?,
             backups: BackupMetrics::register(&mut book)?,
             registry,

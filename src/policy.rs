@@ -8,6 +8,7 @@
 
 mod acls;
 mod chain;
+mod cipher;
 mod compiled;
 mod context;
 mod fault;

@@ -15,7 +15,7 @@ const REFUSED: i32 = 78;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A wrong value for each key.
-const KEYS: [(&str, &str); 53] = [
+const KEYS: [(&str, &str); 55] = [
     ("gateway.backend.kafka.selector", "nonsense"),
     ("gateway.bind.host", "no host"),
     ("gateway.advertised.host", "no host"),
@@ -35,6 +35,7 @@ const KEYS: [(&str, &str); 53] = [
     ("gateway.super.users", "two\nlines"),
     ("gateway.passthrough.authentication", "nonsense"),
     ("gateway.oauth.providers", "nonsense"),
+    ("klamm.keys", "nonsense"),
     ("gateway.connections.max.reauth.ms", "-1"),
     ("klamm.node.id", "0"),
     ("klamm.data.dir", " "),
@@ -79,6 +80,7 @@ const KEYS: [(&str, &str); 53] = [
         "gateway.oauth.providers",
         "{id: {issuer: 'https://id.example.com'}}",
     ),
+    ("klamm.keys", "{payroll: {kind: aws, arn: 'arn:aws:kms:x'}}"),
 ];
 
 type Beside = (&'static str, &'static str);

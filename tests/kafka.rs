@@ -16,6 +16,8 @@ mod clients;
 mod changes;
 #[path = "kafka/conformance.rs"]
 mod conformance;
+#[path = "kafka/encryption.rs"]
+mod encryption;
 #[path = "kafka/endurance.rs"]
 mod endurance;
 #[path = "kafka/event_gateway_policies.rs"]

@@ -49,17 +49,17 @@ pub use listener::{Encryption, Entry, ListenerRecord, Protocol, Routing, Sasl, S
 pub use mark::ProducerMark;
 pub use names::{
     AccessTokenName, AccountName, ClusterId, CredentialsName, DnsLabel, GroupName, HeaderKey, InvalidName,
-    ListenerName, NamePrefix, NameSelector, NodeId, PolicyName, ProviderName, RegexText, Revision, TopicName,
-    VclusterName,
+    KeyName, ListenerName, NamePrefix, NameSelector, NodeId, PolicyName, ProviderName, RegexText, Revision,
+    TopicName, VclusterName,
 };
 pub use neighbours::Neighbours;
 pub use node::{Liveness, NodeRecord, Unopened};
 pub use notes::{Beside, Conflict, Notes, SelectorForm, SelectorGroup, WrittenAlias, WrittenOauth};
 pub use physical::{ClusterReport, ClusterReports, KafkaProperties, PhysicalCluster, ReportedReach};
 pub use policy::{
-    AclName, AclRule, FailureMode, HeaderAction, NewPolicy, OrderedPolicies, Policy, PolicyAction, PolicyId,
-    PolicyKey, PolicyPhase, PolicyScope, PolicySpelling, RequestKind, RequestRule, RequestSetting,
-    RuleEffect, TopicPattern,
+    AclName, AclRule, FailureMode, HeaderAction, NewPolicy, OpenedParts, OrderedPolicies, Policy,
+    PolicyAction, PolicyId, PolicyKey, PolicyPhase, PolicyScope, PolicySpelling, RequestKind, RequestRule,
+    RequestSetting, RuleEffect, SealedParts, TopicPattern,
 };
 pub use proposal::{BootRecord, ProposalRecord};
 pub use roster::{Departure, NewNode, Roster, VoterGoal, VoterPlan};

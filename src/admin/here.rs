@@ -1,6 +1,6 @@
 //! The state of the node that answers, which may be otherwise on the others, as JSON for operators.
 
-use klamm_raft::model::{ClusterId, VclusterState};
+use klamm_raft::model::{ClusterId, KeyName, VclusterState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,8 @@ pub struct Here {
     pub physical_clusters: Vec<PhysicalView>,
     /// Components that wait to be started again.
     pub panicked: Vec<String>,
+    /// The keys for records that cannot be used, with why.
+    pub unusable_keys: Vec<(KeyName, String)>,
 }
 
 /// Whether the node that answers decides requests of clients, and on which grounds.
@@ -82,7 +84,10 @@ impl Here {
         let strangers = self.physical_clusters.iter().filter_map(PhysicalView::warning);
         let panicked = self.panicked.iter();
         let panicked = panicked.map(|component| format!("{component} panicked and is about to be restarted"));
-        unopened.chain(strangers).chain(panicked).collect()
+        let keys = self.unusable_keys.iter().map(|(name, why)| {
+            format!("key {name} for records: {why}; what policies encrypt or decrypt with it is refused until it can be used")
+        });
+        unopened.chain(strangers).chain(panicked).chain(keys).collect()
     }
 
     /// The parts of a virtual cluster that cannot be served, for people.
@@ -134,10 +139,18 @@ mod tests {
             }],
             physical_clusters: vec![fine, rebuilt],
             panicked: vec!["the watcher of the physical cluster east".to_owned()],
+            unusable_keys: vec![(
+                "payroll".parse().unwrap(),
+                "the key file does not exist".to_owned(),
+            )],
         };
-        let [port, cluster, component] = &here.warnings()[..] else {
-            panic!("three warnings")
+        let [port, cluster, component, key] = &here.warnings()[..] else {
+            panic!("four warnings")
         };
+        assert!(
+            key.starts_with("key payroll for records: the key file does not exist"),
+            "{key}"
+        );
         assert!(component.starts_with("the watcher of"), "{component}");
         assert!(
             port.contains("127.0.0.1:6970") && port.contains("(of a)"),

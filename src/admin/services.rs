@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use klamm_raft::command::Change;
 use klamm_raft::model::{
-    ClusterId, ClusterReports, PhysicalCluster, ProviderName, Revision, State, TopicName,
+    ClusterId, ClusterReports, KeyName, PhysicalCluster, ProviderName, Revision, State, TopicName,
 };
 use klamm_raft::{Applied, BackupError, BackupHeader, ConfirmError, Lease, ProposeError, Status};
 use tokio::sync::watch;
@@ -110,6 +110,8 @@ pub struct Services {
     pub rehearsal: Option<Arc<watch::Sender<Arc<State>>>>,
     /// The providers of tokens of this node's configuration.
     pub providers: Arc<Providers>,
+    /// The keys for records of this node's configuration, with their kinds.
+    pub record_keys: Arc<BTreeMap<KeyName, &'static str>>,
     /// The physical clusters and the listeners of this node's configuration, to be read.
     pub backends: Arc<Vec<BackendConfig>>,
     /// Whether physical clusters that do not say let clients in that do not log in.

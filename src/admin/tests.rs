@@ -302,6 +302,7 @@ impl Gateway {
             }),
             rehearsal: None,
             providers: Arc::new([("corporate".parse().unwrap(), provider())].into()),
+            record_keys: Arc::new([("payroll".parse().unwrap(), "file")].into()),
             backends: Arc::new(self.backends()),
             anonymous: AnonymousClients::Allowed,
             reports: Arc::new(move || seen.reports.lock().unwrap().clone()),

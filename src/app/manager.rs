@@ -11,7 +11,7 @@ use actix::prelude::*;
 use arc_swap::ArcSwap;
 use klamm_raft::Visibility;
 use klamm_raft::model::{
-    ClusterId, DnsLabel, ListenerName, PortSlot, Speech, State, VclusterName, VclusterState,
+    ClusterId, DnsLabel, KeyName, ListenerName, PortSlot, Speech, State, VclusterName, VclusterState,
 };
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
@@ -24,6 +24,7 @@ use super::tracking::Tracking;
 use crate::auth::Directory;
 use crate::backend::{Track, Upstreams};
 use crate::control::Control;
+use crate::keys::RecordKeys;
 use crate::listener::{Listener, Opening, SetAddresses, Spot};
 use crate::metrics::{Metrics, VclusterMetrics};
 use crate::session::{Door, Passage, RefreshView};
@@ -50,6 +51,7 @@ pub(crate) struct Manager {
     pub(crate) upstreams: Upstreams,
     pub(crate) physical: PhysicalClusters,
     pub(crate) passages: Passages,
+    pub(crate) record_keys: Arc<RecordKeys>,
     pub(crate) listener: Addr<Listener>,
     /// The listeners of this node, and what clients of each speak.
     pub(crate) fronts: Vec<(ListenerName, Speech)>,
@@ -140,6 +142,8 @@ impl Manager {
             }
         }
         self.physical.forget(&state);
+        self.record_keys
+            .are_named(named_keys(&state), &self.metrics.record_keys);
         self.track(&done.tracking, &retracked);
         self.serve(done).await;
         self.visibility.report(revision);
@@ -254,6 +258,13 @@ impl Manager {
             }
         }
     }
+}
+
+/// The keys that policies which are in force name.
+fn named_keys(state: &State) -> impl Iterator<Item = KeyName> {
+    let own = state.vclusters.values().flat_map(|own| own.policies.values());
+    let all = state.policies.values().chain(own).filter(|policy| policy.enabled);
+    all.flat_map(|policy| policy.action.keys().cloned())
 }
 
 /// Whether what all virtual clusters are compiled from is equal.

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use klamm_raft::model::{ClusterId, Liveness, State, TopicName};
+use klamm_raft::model::{ClusterId, KeyName, Liveness, State, TopicName};
 use klamm_raft::{ProposeError, Readiness, Status};
 use tokio::sync::watch;
 
@@ -15,6 +15,7 @@ use crate::backend::{Committed, DescribeTopic, ListTopics, Reach, Survey, Upstre
 use crate::chain::Chain;
 use crate::config::{Config, Reference, WhenIsolated};
 use crate::control::Control;
+use crate::keys::{KeyConfig, RecordKeys};
 use crate::listener::Addresses;
 use crate::metrics::{Metrics, RaftFigures};
 use crate::supervision::{Component, Supervisor};
@@ -31,6 +32,7 @@ pub(crate) struct NodeParts {
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) serving: Arc<AtomicBool>,
     pub(crate) isolated: WhenIsolated,
+    pub(crate) record_keys: Arc<RecordKeys>,
 }
 
 /// The capabilities of the admin API.
@@ -54,6 +56,10 @@ pub(crate) fn services(parts: &NodeParts, config: &Config) -> Services {
                 })
                 .collect(),
         ),
+        record_keys: {
+            let kind = |(name, key): (&KeyName, &KeyConfig)| (name.clone(), key.kind());
+            Arc::new(config.keys.iter().map(kind).collect())
+        },
         backends: Arc::new(config.backends.values().cloned().collect()),
         anonymous: config.anonymous,
         reports: {

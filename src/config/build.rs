@@ -22,10 +22,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use klamm_raft::model::{
-    ClusterId, ListenerName, PhysicalCluster, ProviderName, Routing, SigningKey, Speech,
+    ClusterId, KeyName, ListenerName, PhysicalCluster, ProviderName, Routing, SigningKey, Speech,
 };
 
 use crate::backend::config::{AnonymousClients, BackendConfig};
+use crate::keys::KeyConfig;
 use crate::listener::config::ListenerConfig;
 use crate::oauth::ProviderConfig;
 use crate::session;
@@ -40,7 +41,7 @@ use super::settings::{Setting, Settings};
 use super::tree::TreeValue;
 use super::values::Values;
 use super::{
-    Config, ConfigError, Inputs, LimitsConfig, LogConfig, NodeConfig, ReadFile, backends, listeners,
+    Config, ConfigError, Inputs, LimitsConfig, LogConfig, NodeConfig, ReadFile, backends, keys, listeners,
     providers,
 };
 
@@ -82,6 +83,7 @@ pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
         signing_key: builder.signing_key(),
         passthrough: builder.passthrough(inputs.methods, &backends, &oauth),
         oauth,
+        keys: builder.keys(inputs.read),
         secrets: builder.secrets(),
         anonymous,
         limits: builder.limits(),
@@ -333,6 +335,13 @@ impl Builder {
     fn oauth(&mut self, read: ReadFile<'_>) -> BTreeMap<ProviderName, ProviderConfig> {
         match self.settings.keys.get(reference::OAUTH_PROVIDERS).cloned() {
             Some(setting) => providers::parse(setting, read, &mut self.problems),
+            None => BTreeMap::new(),
+        }
+    }
+
+    fn keys(&mut self, read: ReadFile<'_>) -> BTreeMap<KeyName, KeyConfig> {
+        match self.settings.keys.get(reference::KEYS_OF_RECORDS).cloned() {
+            Some(setting) => keys::parse(setting, read, &mut self.problems),
             None => BTreeMap::new(),
         }
     }

@@ -79,7 +79,8 @@ pub(super) fn parse(
     providers
 }
 
-fn at_line(place: &SettingPlace, entry: &TreeEntry) -> SettingPlace {
+/// The place of an entry of a map.
+pub(super) fn at_line(place: &SettingPlace, entry: &TreeEntry) -> SettingPlace {
     match place.clone() {
         SettingPlace::File { path, key, .. } => SettingPlace::File {
             path,

@@ -8,9 +8,10 @@ use klamm_raft::model::PolicyName;
 
 use super::compiled::CompiledPolicy;
 use super::context::PolicyContext;
-use super::link::{HeaderValues, Link, RecordStep, Refused};
+use super::link::{Effect, HeaderValues, Link, RecordStep, Refused};
 use super::outcomes::RecordOutcomes;
 use super::values::{RecordValues, RequestValues, Syntax};
+use crate::envelope::{KeysAtHand, NoKeys, RecordKeyNeed};
 use crate::records::{Chain, Draft, Verdict};
 
 /// Policies in order of effect. A later one sees what earlier ones changed.
@@ -21,7 +22,14 @@ pub struct PolicyChain {
     partition: i32,
     links: Vec<Link>,
     values: HeaderValues,
+    keys: Option<Arc<dyn KeysAtHand>>,
+    /// Whether keys are to be waited for; and those that are.
+    may_wait: bool,
+    lacking: Vec<RecordKeyNeed>,
 }
+
+/// The most keys that are waited for at once. What needs more is told to come again.
+const MOST_LACKING: usize = 64;
 
 /// Why a record is refused, for [`PolicyChain::words`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +53,9 @@ impl PolicyChain {
             partition: -1,
             links,
             values: HeaderValues::default(),
+            keys: None,
+            may_wait: false,
+            lacking: Vec::new(),
         })
     }
 
@@ -62,6 +73,23 @@ impl PolicyChain {
         self.links.iter().map(of_link).fold(0, usize::saturating_add)
     }
 
+    /// Takes the keys that are at hand; without them it knows none. Where there is time for it to wait for others, a record that
+    /// needs one is not through, and all are to be judged again when [`Self::lacking`] are there.
+    pub fn take(&mut self, keys: Arc<dyn KeysAtHand>, may_wait: bool) {
+        self.keys = Some(keys);
+        self.may_wait = may_wait;
+    }
+
+    /// The keys that are to be waited for, if records need any.
+    pub fn lacking(&mut self) -> Vec<RecordKeyNeed> {
+        std::mem::take(&mut self.lacking)
+    }
+
+    /// Forgets all that came of records so far: they are judged once more.
+    pub fn restart(&mut self) {
+        self.links.iter_mut().for_each(Link::restart);
+    }
+
     /// The records that come now are of this partition.
     pub fn enter(&mut self, partition: i32) {
         self.partition = partition;
@@ -75,6 +103,11 @@ impl PolicyChain {
     /// The policy that refuses a record.
     pub fn policy(&self, refusal: RecordRefusal) -> &PolicyName {
         self.links[refusal.link].name()
+    }
+
+    /// Whether the same record may go through a little later, as it is.
+    pub fn is_for_now(&self, refusal: RecordRefusal) -> bool {
+        refusal.why.is_for_now()
     }
 
     /// Why a record is refused, for people. Holds nothing of the record.
@@ -92,13 +125,29 @@ impl Chain for PolicyChain {
             topic: &self.topic,
         };
         let syntax = Cell::new(Syntax::NotAsked);
+        let keys: &dyn KeysAtHand = match &self.keys {
+            Some(keys) => &**keys,
+            None => &NoKeys,
+        };
         for (index, link) in self.links.iter_mut().enumerate() {
             let effect = {
                 let values = RecordValues::new(request, self.partition, record, &syntax);
                 link.effect(&values, &mut self.values)
             };
-            match link.carry_out(effect, record, &mut self.values) {
+            let is_other_value = effect == Ok(Effect::Cipher);
+            match link.carry_out(effect, record, &mut self.values, keys) {
+                RecordStep::GoesOn if is_other_value => syntax.set(Syntax::NotAsked),
                 RecordStep::GoesOn => {}
+                RecordStep::Lacks(need) if self.may_wait && self.lacking.len() < MOST_LACKING => {
+                    if !self.lacking.contains(&need) {
+                        self.lacking.push(need);
+                    }
+                    return Verdict::Keep;
+                }
+                RecordStep::Lacks(_) => {
+                    let why = Refused::NO_TIME;
+                    return Verdict::Refuse(RecordRefusal { link: index, why });
+                }
                 RecordStep::Skipped => return Verdict::Skip,
                 RecordStep::Refused(why) => return Verdict::Refuse(RecordRefusal { link: index, why }),
             }

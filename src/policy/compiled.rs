@@ -4,6 +4,7 @@ use klamm_raft::model::{
     FailureMode, HeaderAction, HeaderKey, Policy, PolicyAction, PolicyPhase, TopicPattern,
 };
 
+use super::cipher::{OpenAction, SealAction};
 use super::fault::{PolicyFault, check_phase};
 use super::header_keys::HeaderKeys;
 use super::reach::PolicyReach;
@@ -33,6 +34,8 @@ pub(super) enum CompiledAction {
     Require {
         description: String,
     },
+    Encrypt(SealAction),
+    Decrypt(OpenAction),
     /// Another version of Klamm took it, and this one cannot carry it out: nobody knows what it would keep back, so that it
     /// keeps back everything.
     Broken,
@@ -110,6 +113,14 @@ pub(super) fn parts(policy: &Policy) -> Result<(Option<Condition>, CompiledActio
             let changes = actions.iter().enumerate().map(change);
             CompiledAction::ModifyHeaders(changes.collect::<Result<_, _>>()?)
         }
+        PolicyAction::Encrypt { key, parts } => CompiledAction::Encrypt(SealAction {
+            key: key.clone(),
+            parts: parts.clone(),
+        }),
+        PolicyAction::Decrypt { keys, parts } => CompiledAction::Decrypt(OpenAction {
+            keys: keys.clone(),
+            parts: *parts,
+        }),
         PolicyAction::RequestRules { .. } | PolicyAction::ReadOnly => {
             return Err(PolicyFault::RequestsInPhaseOfRecords);
         }

@@ -1,12 +1,17 @@
 //! Whether a policy can be carried out.
 
-use klamm_raft::model::{FailureMode, Policy, PolicyAction, PolicyPhase, RequestSetting};
+use klamm_raft::model::{
+    FailureMode, OpenedParts, Policy, PolicyAction, PolicyPhase, RequestSetting, SealedParts,
+};
 
 use super::acls::{self, AclRuleFault};
 use super::compiled;
 use super::requests;
 use crate::expression::ExpressionError;
 use crate::regexp::BadExpression;
+
+/// The most headers whose values a policy encrypts.
+const MOST_SEALED_HEADERS: usize = 64;
 
 /// Why a policy cannot be carried out. The text begins with the field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +34,14 @@ pub enum PolicyFault {
     SkipOfProduced,
     #[error("spec.action.type: require is for produce only; skip_record withholds what is consumed")]
     RequireOfConsumed,
+    #[error("spec.action.type: encrypt is for produce only; decrypt is for what is consumed")]
+    EncryptOfConsumed,
+    #[error("spec.action.type: decrypt is for consume only; encrypt is for what is produced")]
+    DecryptOfProduced,
+    #[error("spec.action: it names no part of the record: value, key or headers")]
+    NoParts,
+    #[error("spec.action.headers: more than {most} headers")]
+    TooManySealedHeaders { most: usize },
     #[error("spec.condition: require needs a condition, which is what the records must meet")]
     RequireNothing,
     #[error(
@@ -135,6 +148,18 @@ pub(super) fn check_phase(policy: &Policy) -> Result<(), PolicyFault> {
         }
         (_, PolicyAction::ModifyHeaders { actions }) if actions.is_empty() => {
             return Err(PolicyFault::NoActions);
+        }
+        (PolicyPhase::Consume, PolicyAction::Encrypt { .. }) => return Err(PolicyFault::EncryptOfConsumed),
+        (PolicyPhase::Produce, PolicyAction::Decrypt { .. }) => return Err(PolicyFault::DecryptOfProduced),
+        (_, PolicyAction::Encrypt { parts, .. }) if *parts == SealedParts::default() => {
+            return Err(PolicyFault::NoParts);
+        }
+        (_, PolicyAction::Encrypt { parts, .. }) if parts.headers.len() > MOST_SEALED_HEADERS => {
+            let most = MOST_SEALED_HEADERS;
+            return Err(PolicyFault::TooManySealedHeaders { most });
+        }
+        (_, PolicyAction::Decrypt { parts, .. }) if *parts == OpenedParts::default() => {
+            return Err(PolicyFault::NoParts);
         }
         _ => {}
     }

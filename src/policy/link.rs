@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use klamm_raft::model::{FailureMode, PolicyName};
 
+use super::cipher::{Cipher, CipherFault, CipherStop};
 use super::compiled::{CompiledAction, CompiledPolicy, ExistingHeader, HeaderChange};
 use super::outcomes::RecordOutcomes;
 use super::values::{RecordValues, RequestValues};
+use crate::envelope::{KeysAtHand, NoKey, RecordKeyNeed};
 use crate::expression::{Lookup, NoAnswer, TextGrowth};
 use crate::records::Draft;
 
@@ -18,6 +20,7 @@ pub(super) struct Link {
     /// Whether its condition holds, if that is the same for all records.
     holds: Option<Result<bool, NoAnswer>>,
     outcomes: RecordOutcomes,
+    cipher: Cipher,
 }
 
 /// The effect of a policy on a record that it can judge.
@@ -28,14 +31,18 @@ pub(super) enum Effect {
     Change,
     Skip,
     Refuse,
+    /// It is encrypted, or decrypted.
+    Cipher,
 }
 
 /// Whether a record goes on to the next policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RecordStep {
     GoesOn,
     Skipped,
     Refused(Refused),
+    /// It is not through yet, for want of a key.
+    Lacks(RecordKeyNeed),
 }
 
 /// Why a record is refused.
@@ -45,6 +52,16 @@ pub(super) enum Refused {
     Failed(JudgeFailure),
 }
 
+impl Refused {
+    /// Whether the same record may go through a little later.
+    pub(super) fn is_for_now(self) -> bool {
+        matches!(self, Self::Failed(JudgeFailure::Cipher(fault)) if fault.is_for_now())
+    }
+
+    /// There is a key to be waited for, and no time for that.
+    pub(super) const NO_TIME: Self = Self::Failed(JudgeFailure::Cipher(CipherFault::NoKey(NoKey::Away)));
+}
+
 /// Why a policy could not judge a record. The words hold nothing of the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum JudgeFailure {
@@ -52,6 +69,8 @@ pub(super) enum JudgeFailure {
     Condition(NoAnswer),
     #[error("the value of a header has no answer: {0}")]
     HeaderValue(NoAnswer),
+    #[error("{0}")]
+    Cipher(CipherFault),
     #[error("this node cannot carry it out")]
     Broken,
 }
@@ -78,14 +97,24 @@ impl Link {
             .map_or(Ok(true), |condition| condition.holds(&request));
         let is_idle = match &policy.action {
             CompiledAction::Require { .. } => holds == Ok(true),
-            CompiledAction::ModifyHeaders(_) | CompiledAction::SkipRecord => holds == Ok(false),
+            CompiledAction::ModifyHeaders(_)
+            | CompiledAction::SkipRecord
+            | CompiledAction::Encrypt(_)
+            | CompiledAction::Decrypt(_) => holds == Ok(false),
             CompiledAction::Broken => false,
         };
         (!is_idle).then(|| Self {
             policy: Arc::clone(policy),
             holds: (holds != Err(NoAnswer::NotYet)).then_some(holds),
             outcomes: RecordOutcomes::default(),
+            cipher: Cipher::default(),
         })
+    }
+
+    /// Forgets the records so far: they are judged once more.
+    pub(super) fn restart(&mut self) {
+        self.outcomes = RecordOutcomes::default();
+        self.cipher = Cipher::default();
     }
 
     pub(super) fn name(&self) -> &PolicyName {
@@ -103,6 +132,12 @@ impl Link {
                     growth.copies += text.copies;
                 }
             }
+        }
+        match &self.policy.action {
+            CompiledAction::Encrypt(with) => growth = with.growth(),
+            // The parts that are opened are made beside the record.
+            CompiledAction::Decrypt(_) => growth.copies = 1,
+            _ => {}
         }
         if self.policy.failure_mode == FailureMode::Mark {
             let mark = self.policy.mark.len() + MOST_LENGTHS + MOST_WORDS;
@@ -130,7 +165,14 @@ impl Link {
             (CompiledAction::Broken, _) => Err(JudgeFailure::Broken),
             (CompiledAction::Require { .. }, true) => Ok(Effect::None),
             (CompiledAction::Require { .. }, false) => Ok(Effect::Refuse),
-            (CompiledAction::SkipRecord | CompiledAction::ModifyHeaders(_), false) => Ok(Effect::None),
+            (
+                CompiledAction::SkipRecord
+                | CompiledAction::ModifyHeaders(_)
+                | CompiledAction::Encrypt(_)
+                | CompiledAction::Decrypt(_),
+                false,
+            ) => Ok(Effect::None),
+            (CompiledAction::Encrypt(_) | CompiledAction::Decrypt(_), true) => Ok(Effect::Cipher),
             (CompiledAction::SkipRecord, true) => Ok(Effect::Skip),
             (CompiledAction::ModifyHeaders(changes), true) => values
                 .fill(changes, record)
@@ -145,6 +187,7 @@ impl Link {
         effect: Result<Effect, JudgeFailure>,
         record: &mut Draft<'_>,
         values: &mut HeaderValues,
+        keys: &dyn KeysAtHand,
     ) -> RecordStep {
         match effect {
             Ok(Effect::None) => {
@@ -166,7 +209,28 @@ impl Link {
                 self.outcomes.refused += 1;
                 RecordStep::Refused(Refused::Unmet)
             }
+            Ok(Effect::Cipher) => match self.encipher(record, keys) {
+                Ok(true) => {
+                    self.outcomes.changed += 1;
+                    RecordStep::GoesOn
+                }
+                Ok(false) => {
+                    self.outcomes.passed += 1;
+                    RecordStep::GoesOn
+                }
+                Err(CipherStop::Lacks(need)) => RecordStep::Lacks(need),
+                Err(CipherStop::Fault(fault)) => self.fail(JudgeFailure::Cipher(fault), record, values),
+            },
             Err(failure) => self.fail(failure, record, values),
+        }
+    }
+
+    /// Encrypts or decrypts a record; whether there was something to do.
+    fn encipher(&mut self, record: &mut Draft<'_>, keys: &dyn KeysAtHand) -> Result<bool, CipherStop> {
+        match &self.policy.action {
+            CompiledAction::Encrypt(with) => self.cipher.seal(with, record, keys),
+            CompiledAction::Decrypt(with) => self.cipher.open(with, record, keys),
+            _ => Ok(false),
         }
     }
 
@@ -180,6 +244,9 @@ impl Link {
         self.outcomes.failed += 1;
         let mode = match failure {
             JudgeFailure::Broken => FailureMode::Refuse,
+            // Whatever the policy says of records that it cannot judge: it can judge this one, only not now.
+            JudgeFailure::Cipher(fault) if fault.is_for_now() => FailureMode::Refuse,
+            JudgeFailure::Cipher(_) => self.policy.failure_mode,
             JudgeFailure::Condition(_) | JudgeFailure::HeaderValue(_) => self.policy.failure_mode,
         };
         match mode {
@@ -210,6 +277,14 @@ impl Link {
                 description.clone()
             }
             (Refused::Unmet, _) => format!("the record does not meet the policy {}", self.policy.reach.name),
+            (Refused::Failed(JudgeFailure::Cipher(fault)), CompiledAction::Encrypt(with)) => format!(
+                "the policy {} could not encrypt the record with the key {}: {fault}",
+                self.policy.reach.name, with.key
+            ),
+            (Refused::Failed(JudgeFailure::Cipher(fault)), _) => format!(
+                "the policy {} could not decrypt the record: {fault}",
+                self.policy.reach.name
+            ),
             (Refused::Failed(failure), _) => {
                 format!(
                     "the policy {} could not judge the record: {failure}",

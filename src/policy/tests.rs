@@ -18,6 +18,7 @@ use crate::records::{
 };
 
 mod acls;
+mod cipher;
 mod failures;
 mod scopes;
 

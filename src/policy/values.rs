@@ -45,8 +45,8 @@ impl Lookup for RequestValues<'_> {
     }
 }
 
-/// The state of knowledge of the syntax of a record's value. Remembered while policies look at the record: none of them changes the
-/// value.
+/// The state of knowledge of the syntax of a record's value. Remembered while policies look at the record, until one makes
+/// another value of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Syntax {
     NotAsked,

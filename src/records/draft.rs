@@ -1,6 +1,6 @@
 //! A record while a chain looks at it.
 
-use crate::records::headers::{HeaderEdits, Headers, RecordHeader};
+use crate::records::headers::{Headers, RecordEdits, RecordHeader};
 use crate::records::record::Record;
 
 /// One record, and what becomes of its headers. What is changed is kept aside: a record that nobody changes costs no
@@ -10,7 +10,7 @@ pub struct Draft<'a> {
     /// The records of the batch, decompressed.
     body: &'a [u8],
     record: &'a Record,
-    edits: &'a mut HeaderEdits,
+    edits: &'a mut RecordEdits,
     offset: i64,
     timestamp: i64,
 }
@@ -20,7 +20,7 @@ impl<'a> Draft<'a> {
         body: &'a [u8],
         record: &'a Record,
         (offset, timestamp): (i64, i64),
-        edits: &'a mut HeaderEdits,
+        edits: &'a mut RecordEdits,
     ) -> Self {
         edits.clear();
         Self {
@@ -42,14 +42,14 @@ impl<'a> Draft<'a> {
         self.timestamp
     }
 
-    pub fn key(&self) -> Option<&'a [u8]> {
-        let body = self.body;
-        self.record.key.clone().map(|key| &body[key])
+    /// The key as it is now.
+    pub fn key(&self) -> Option<&[u8]> {
+        self.edits.key(self.body, self.record)
     }
 
-    pub fn value(&self) -> Option<&'a [u8]> {
-        let body = self.body;
-        self.record.value.clone().map(|value| &body[value])
+    /// The value as it is now.
+    pub fn value(&self) -> Option<&[u8]> {
+        self.edits.value(self.body, self.record)
     }
 
     /// The headers as they are now, in order, with names that come twice.
@@ -85,5 +85,62 @@ impl<'a> Draft<'a> {
     /// Removes all headers of that name.
     pub fn remove_header(&mut self, name: &str) {
         self.edits.remove(self.body, self.record, name.as_bytes());
+    }
+
+    /// Forgets what was staged: [`Self::commit`] puts in their place only the parts that are staged after it.
+    pub fn unstage(&mut self) {
+        self.edits.unstage();
+    }
+
+    /// Stages another key. `rewrite` finds the key at the end of a buffer, from a place on, and leaves there what takes its
+    /// place. False where the key is null, which it stays.
+    ///
+    /// # Errors
+    /// That of `rewrite`.
+    pub fn stage_key<E>(
+        &mut self,
+        rewrite: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        self.edits.stage_key(self.body, self.record, rewrite)
+    }
+
+    /// Stages another value, as [`Self::stage_key`] does a key.
+    ///
+    /// # Errors
+    /// That of `rewrite`.
+    pub fn stage_value<E>(
+        &mut self,
+        rewrite: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        self.edits.stage_value(self.body, self.record, rewrite)
+    }
+
+    /// Stages other values of the headers of the names that are meant, in their places, but for those that are null. `rewrite`
+    /// is told the name. Whether there is such a header.
+    ///
+    /// # Errors
+    /// That of `rewrite`.
+    pub fn stage_headers<E>(
+        &mut self,
+        is_meant: impl Fn(&[u8]) -> bool,
+        rewrite: impl FnMut(&[u8], &mut Vec<u8>, usize) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        self.edits
+            .stage_headers(self.body, self.record, is_meant, rewrite)
+    }
+
+    /// The key that is staged, if one is.
+    pub fn staged_key(&self) -> Option<&[u8]> {
+        self.edits.staged_key()
+    }
+
+    /// Puts what is staged in its place, all of it.
+    pub fn commit(&mut self) {
+        self.edits.commit();
+    }
+
+    /// Says that the record is encrypted: a batch with such records is not compressed, as that would make nothing smaller.
+    pub fn seal(&mut self) {
+        self.edits.seal();
     }
 }

@@ -1,5 +1,7 @@
 //! The headers of a record: as they came, and as they are changed. A list, not a map: names may come twice, the order is
-//! the writer's, and a value may be null.
+//! the writer's, and a value may be null. Beside them its key and its value, where those are changed.
+
+mod staged;
 
 use std::ops::Range;
 
@@ -62,6 +64,21 @@ struct Entry {
     value: Option<Place>,
 }
 
+/// A part that is to be another one.
+#[derive(Debug)]
+struct Staged {
+    part: StagedPart,
+    place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StagedPart {
+    Key,
+    Value,
+    /// The header at this place of the list.
+    Header(usize),
+}
+
 /// The two buffers in which bytes of headers are.
 #[derive(Debug, Clone, Copy)]
 struct Parts<'a> {
@@ -85,25 +102,70 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The headers of the record at hand, once they are changed. Its memory is used again for the next record.
+/// The record at hand, once it is changed. Its memory is used again for the next record.
 #[derive(Debug, Default)]
-pub(super) struct HeaderEdits {
-    /// Empty until the first change.
+pub(super) struct RecordEdits {
+    /// The headers; empty until the first change of one.
     list: Vec<Entry>,
     made: Vec<u8>,
-    is_edited: bool,
+    is_listed: bool,
+    /// Key and value, where others take their place.
+    key: Option<Place>,
+    value: Option<Place>,
+    /// Parts that are to be others once all of them are known.
+    staged: Vec<Staged>,
+    is_sealed: bool,
 }
 
-impl HeaderEdits {
+impl RecordEdits {
     pub(super) fn is_edited(&self) -> bool {
-        self.is_edited
+        self.is_listed || self.is_rewritten()
+    }
+
+    /// Whether key or value is another one.
+    pub(super) fn is_rewritten(&self) -> bool {
+        self.key.is_some() || self.value.is_some()
+    }
+
+    /// Whether it is encrypted, so that nothing makes it shorter.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.is_sealed
     }
 
     /// Forgets the changes of the record before.
     pub(super) fn clear(&mut self) {
         self.list.clear();
         self.made.clear();
-        self.is_edited = false;
+        self.staged.clear();
+        self.is_listed = false;
+        self.is_sealed = false;
+        (self.key, self.value) = (None, None);
+    }
+
+    /// The key as it is now.
+    pub(super) fn key<'a>(&'a self, body: &'a [u8], record: &Record) -> Option<&'a [u8]> {
+        self.part(body, &self.key, &record.key)
+    }
+
+    /// The value as it is now.
+    pub(super) fn value<'a>(&'a self, body: &'a [u8], record: &Record) -> Option<&'a [u8]> {
+        self.part(body, &self.value, &record.value)
+    }
+
+    fn part<'a>(
+        &'a self,
+        body: &'a [u8],
+        edited: &Option<Place>,
+        came: &Option<Range<usize>>,
+    ) -> Option<&'a [u8]> {
+        let parts = Parts {
+            body,
+            made: &self.made,
+        };
+        match (edited, came) {
+            (Some(place), _) => Some(parts.of(place)),
+            (None, came) => came.clone().map(|range| &body[range]),
+        }
     }
 
     /// Gives memory back that was taken for something large.
@@ -111,11 +173,12 @@ impl HeaderEdits {
         self.clear();
         self.list.shrink_to(most / size_of::<Entry>());
         self.made.shrink_to(most);
+        self.staged.shrink_to(most / size_of::<Staged>());
     }
 
     /// The headers as they are now.
     pub(super) fn headers<'a>(&'a self, body: &'a [u8], record: &Record) -> Headers<'a> {
-        if self.is_edited {
+        if self.is_listed {
             let parts = Parts {
                 body,
                 made: &self.made,
@@ -165,10 +228,10 @@ impl HeaderEdits {
 
     /// Lists the headers as they came, before the first change.
     fn begin(&mut self, body: &[u8], record: &Record) {
-        if self.is_edited {
+        if self.is_listed {
             return;
         }
-        self.is_edited = true;
+        self.is_listed = true;
         let entries = record.header_spans(body).map(|(name, value)| Entry {
             name: Place::Came(name),
             value: value.map(Place::Came),
@@ -180,6 +243,11 @@ impl HeaderEdits {
         let at = self.made.len();
         self.made.extend_from_slice(bytes);
         Place::Made(at..self.made.len())
+    }
+
+    /// Whether the headers are other ones.
+    pub(super) fn is_listed(&self) -> bool {
+        self.is_listed
     }
 
     /// The bytes that [`Self::write`] writes.

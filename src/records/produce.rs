@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::records::batch::Batch;
 use crate::records::chain::{Chain, Verdict};
+use crate::records::codec::Codec;
 use crate::records::draft::Draft;
 use crate::records::fault::BatchFault;
 use crate::records::record::Records;
@@ -66,7 +67,7 @@ fn judged<C: Chain>(
     let edits = &mut workspace.edits;
     let mut writer = RecordWriter::new(body, &mut workspace.written, workspace.bounds.most);
     let mut refused = Vec::new();
-    let mut is_changed = false;
+    let (mut is_changed, mut is_sealed) = (false, false);
     for (index, record) in (0..).zip(Records::new(body, batch.header.records)) {
         let record = record?;
         if record.offset_delta != index {
@@ -78,6 +79,7 @@ fn judged<C: Chain>(
             Verdict::Keep if refused.is_empty() => {
                 writer.append(&record, edits)?;
                 is_changed |= edits.is_edited();
+                is_sealed |= edits.is_sealed();
                 continue;
             }
             Verdict::Keep => continue,
@@ -97,7 +99,10 @@ fn judged<C: Chain>(
     }
     writer.finish();
     let mut out = Vec::new();
-    workspace.seal(&batch, &batch.numbers(), &mut out);
+    match is_sealed {
+        true => workspace.seal_in(Codec::None, &batch, &batch.numbers(), &mut out),
+        false => workspace.seal(&batch, &batch.numbers(), &mut out),
+    }
     Ok(Produced::Rewritten(out.into()))
 }
 

@@ -35,10 +35,11 @@ fn by_value() -> By<impl FnMut(&mut Draft<'_>) -> Verdict<&'static str>> {
         if value.starts_with(b"refuse") {
             return Verdict::Refuse("as it asked");
         }
-        if value.starts_with(b"set") {
+        let (is_set, is_removed) = (value.starts_with(b"set"), value.starts_with(b"remove"));
+        if is_set {
             record.set_header("a", Some(b"new"));
         }
-        if value.starts_with(b"remove") {
+        if is_removed {
             record.remove_header("a");
         }
         Verdict::Keep

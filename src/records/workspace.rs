@@ -3,7 +3,7 @@
 use crate::records::batch::{Batch, Numbers};
 use crate::records::bounds::BatchBounds;
 use crate::records::codec::{Codec, Codecs};
-use crate::records::headers::HeaderEdits;
+use crate::records::headers::RecordEdits;
 
 /// The most bytes that a buffer keeps between two fields.
 const KEPT_BYTES: usize = 1 << 20;
@@ -23,7 +23,7 @@ pub struct Workspace {
     pub(super) written: Vec<u8>,
     /// Those, compressed.
     pub(super) packed: Vec<u8>,
-    pub(super) edits: HeaderEdits,
+    pub(super) edits: RecordEdits,
 }
 
 impl Workspace {
@@ -38,13 +38,17 @@ impl Workspace {
             opened: Vec::new(),
             written: Vec::new(),
             packed: Vec::new(),
-            edits: HeaderEdits::default(),
+            edits: RecordEdits::default(),
         }
     }
 
     /// Appends a batch with the records that were written, in the codec that it was opened with.
     pub(super) fn seal(&mut self, batch: &Batch<'_>, numbers: &Numbers, out: &mut Vec<u8>) {
-        let codec = batch.codec().unwrap_or(Codec::None);
+        self.seal_in(batch.codec().unwrap_or(Codec::None), batch, numbers, out);
+    }
+
+    /// Appends a batch with the records that were written, in this codec.
+    pub(super) fn seal_in(&mut self, codec: Codec, batch: &Batch<'_>, numbers: &Numbers, out: &mut Vec<u8>) {
         let written = match codec {
             Codec::None => Codec::None,
             codec => self.codecs.close(codec, &self.written, &mut self.packed),

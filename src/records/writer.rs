@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::records::fault::BatchFault;
-use crate::records::headers::HeaderEdits;
+use crate::records::headers::RecordEdits;
 use crate::records::record::Record;
 use crate::records::varint;
 
@@ -38,7 +38,7 @@ impl<'a> RecordWriter<'a> {
     }
 
     /// Appends a record with its changes.
-    pub(super) fn append(&mut self, record: &Record, edits: &HeaderEdits) -> Result<(), BatchFault> {
+    pub(super) fn append(&mut self, record: &Record, edits: &RecordEdits) -> Result<(), BatchFault> {
         if self.shift == 0 && !edits.is_edited() {
             if self.pending.end != record.bytes.start {
                 self.copy();
@@ -50,17 +50,28 @@ impl<'a> RecordWriter<'a> {
         self.copy();
         let timestamp_delta = record.timestamp_delta.wrapping_sub(self.shift);
         let unchanged = &self.body[record.after_timestamp..record.headers];
-        let headers = match edits.is_edited() {
+        let (key, value) = (edits.key(self.body, record), edits.value(self.body, record));
+        let parts = match edits.is_rewritten() {
+            true => varint::size(record.offset_delta.into()) + nullable_size(key) + nullable_size(value),
+            false => unchanged.len(),
+        };
+        let headers = match edits.is_listed() {
             true => edits.written_bytes(self.body, record),
             false => record.bytes.end - record.headers,
         };
-        let length = 1 + varint::size(timestamp_delta) + unchanged.len() + headers;
+        let length = 1 + varint::size(timestamp_delta) + parts + headers;
         self.has_room(varint::length_size(length) + length)?;
         varint::write_length(self.written, length);
         self.written.push(self.body[record.attributes]);
         varint::write(self.written, timestamp_delta);
-        self.written.extend_from_slice(unchanged);
-        match edits.is_edited() {
+        if edits.is_rewritten() {
+            varint::write(self.written, record.offset_delta.into());
+            write_nullable(self.written, key);
+            write_nullable(self.written, value);
+        } else {
+            self.written.extend_from_slice(unchanged);
+        }
+        match edits.is_listed() {
             true => edits.write(self.body, record, self.written),
             false => self
                 .written
@@ -84,5 +95,20 @@ impl<'a> RecordWriter<'a> {
     fn copy(&mut self) {
         let pending = std::mem::take(&mut self.pending);
         self.written.extend_from_slice(&self.body[pending]);
+    }
+}
+
+/// The bytes that a part takes, with its length.
+fn nullable_size(part: Option<&[u8]>) -> usize {
+    part.map_or(1, |part| varint::length_size(part.len()) + part.len())
+}
+
+fn write_nullable(out: &mut Vec<u8>, part: Option<&[u8]>) {
+    match part {
+        Some(part) => {
+            varint::write_length(out, part.len());
+            out.extend_from_slice(part);
+        }
+        None => varint::write(out, -1),
     }
 }

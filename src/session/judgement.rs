@@ -5,21 +5,23 @@ use std::cell::RefCell;
 use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::Session;
-use super::budget::{FREE_FRAME_BYTES, Share};
+use super::budget::{FREE_FRAME_BYTES, Purse, Share};
 use super::end::End;
 use super::inbound::Frame;
 use super::pause::{Flow, Pause};
 use super::pipeline::{Awaited, RequestHead};
+use crate::envelope::RecordKeyNeed;
+use crate::keys::RecordKeys;
 use crate::metrics::RecordPhase;
 use crate::records::{BatchBounds, Workspace};
 use crate::vcluster::api;
-use crate::vcluster::record_work::{RecordResults, RecordWork};
+use crate::vcluster::record_work::{RecordResults, RecordWork, WorkEnd, WorkKeys};
 
 /// Work up to this many bytes, decompressed, is done at once: it takes less time than having somebody else do it.
 const AT_ONCE_BYTES: usize = 16 << 10;
@@ -65,36 +67,29 @@ impl Session {
     ) -> Result<(), End> {
         let begun = Instant::now();
         let size = work.size(&BatchBounds::default());
-        if size.bytes <= AT_ONCE_BYTES {
-            let results = run(work, usize::MAX);
-            self.has_judged(flow, begun);
-            self.tell_of_policies(&results, head);
-            return then(self, (results, None));
-        }
-        let (purse, limit) = (Arc::clone(&self.purse), self.setup.shared.limits.need_timeout);
-        let judged = async move {
-            let room = async {
-                (
-                    purse.policies.taken(size.memory).await,
-                    purse.turns.taken(1).await,
-                )
-            };
-            let Ok((mut memory, turn)) = timeout(limit, room).await else {
-                return (work.give_up(), None);
-            };
-            let judged = spawn_blocking(move || {
-                let results = run(work, memory.bytes());
-                // Also when nobody waits for the results any more.
-                drop(turn);
-                memory.reduce(results.bytes());
-                let is_counted = results.bytes() > FREE_FRAME_BYTES;
-                (results, is_counted.then_some(memory))
-            });
-            // A panic ends the session, as it does on its own thread.
-            judged
-                .await
-                .unwrap_or_else(|failed| resume_unwind(failed.into_panic()))
+        let keys = WorkKeys {
+            at_hand: Arc::<RecordKeys>::clone(&self.setup.shared.record_keys),
+            may_wait: true,
         };
+        let (work, lacking) = if size.bytes <= AT_ONCE_BYTES {
+            match run(work, &keys, usize::MAX) {
+                WorkEnd::Judged(results) => {
+                    self.has_judged(flow, begun);
+                    self.tell_of_policies(&results, head);
+                    return then(self, (results, None));
+                }
+                WorkEnd::Lacks { work, keys } => (work, keys),
+            }
+        } else {
+            (work, Vec::new())
+        };
+        let judging = RecordJudging {
+            purse: Arc::clone(&self.purse),
+            limit: self.setup.shared.limits.need_timeout,
+            record_keys: Arc::clone(&self.setup.shared.record_keys),
+            memory: size.memory,
+        };
+        let judged = judging.judged(work, (keys, lacking));
         *self.pauses.of(flow) = Some(Pause::until(
             judged,
             move |session: &mut Self, judged: HeldResults| {
@@ -117,7 +112,74 @@ impl Session {
     }
 }
 
-fn run(work: RecordWork, room: usize) -> RecordResults {
+/// The judgement of records on other threads than the session's.
+struct RecordJudging {
+    purse: Arc<Purse>,
+    /// For memory and a turn; and for keys, once.
+    limit: Duration,
+    record_keys: Arc<RecordKeys>,
+    memory: usize,
+}
+
+impl RecordJudging {
+    /// Waits for keys where some are lacking, holding nothing meanwhile; then for memory and a turn. What lacks keys again is
+    /// not waited for a second time.
+    async fn judged(
+        self,
+        mut work: RecordWork,
+        (mut keys, mut lacking): (WorkKeys, Vec<RecordKeyNeed>),
+    ) -> HeldResults {
+        loop {
+            if !lacking.is_empty() {
+                let obtained = timeout(self.limit, Arc::clone(&self.record_keys).obtain(lacking)).await;
+                if let Ok(obtained) = obtained {
+                    keys.at_hand = Arc::new(obtained);
+                }
+                keys.may_wait = false;
+            }
+            match self.round(work, keys.clone()).await {
+                (WorkEnd::Judged(results), memory) => return (results, memory),
+                (
+                    WorkEnd::Lacks {
+                        work: again,
+                        keys: more,
+                    },
+                    _,
+                ) => (work, lacking) = (again, more),
+            }
+        }
+    }
+
+    async fn round(&self, work: RecordWork, keys: WorkKeys) -> (WorkEnd, Option<Share>) {
+        let room = async {
+            (
+                self.purse.policies.taken(self.memory).await,
+                self.purse.turns.taken(1).await,
+            )
+        };
+        let Ok((mut memory, turn)) = timeout(self.limit, room).await else {
+            return (WorkEnd::Judged(work.give_up()), None);
+        };
+        let judged = spawn_blocking(move || {
+            let end = run(work, &keys, memory.bytes());
+            // Also when nobody waits for the results any more.
+            drop(turn);
+            let bytes = match &end {
+                WorkEnd::Judged(results) => results.bytes(),
+                WorkEnd::Lacks { .. } => 0,
+            };
+            memory.reduce(bytes);
+            let is_counted = bytes > FREE_FRAME_BYTES;
+            (end, is_counted.then_some(memory))
+        });
+        // A panic ends the session, as it does on its own thread.
+        judged
+            .await
+            .unwrap_or_else(|failed| resume_unwind(failed.into_panic()))
+    }
+}
+
+fn run(work: RecordWork, keys: &WorkKeys, room: usize) -> WorkEnd {
     let begun = Instant::now();
-    WORKSPACE.with_borrow_mut(|workspace| work.run(workspace, room, || begun.elapsed()))
+    WORKSPACE.with_borrow_mut(|workspace| work.run(workspace, keys, room, || begun.elapsed()))
 }

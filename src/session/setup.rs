@@ -21,6 +21,7 @@ use super::passwords::Passwords;
 use super::patterns::Patterns;
 use crate::auth::certificate::ClientCertificate;
 use crate::backend::Pools;
+use crate::keys::RecordKeys;
 use crate::metrics::{NodeMetrics, VclusterMetrics};
 use crate::oauth::Keys;
 use crate::vcluster::plan::{ChangeResult, Confirmation, Place};
@@ -73,11 +74,18 @@ pub struct SessionShared {
     pub metrics: Arc<NodeMetrics>,
     /// The keys of providers of tokens.
     pub keys: Keys,
+    /// The keys that records are encrypted with.
+    pub record_keys: Arc<RecordKeys>,
 }
 
 impl SessionShared {
     /// With budgets as `limits` say.
-    pub fn new(limits: Limits, replicated: StateAccess, metrics: Arc<NodeMetrics>, keys: Keys) -> Self {
+    pub fn new(
+        limits: Limits,
+        replicated: StateAccess,
+        metrics: Arc<NodeMetrics>,
+        (keys, record_keys): (Keys, Arc<RecordKeys>),
+    ) -> Self {
         Self {
             purses: Purses::new(
                 limits.max_buffered_bytes,
@@ -92,6 +100,7 @@ impl SessionShared {
             replicated,
             metrics,
             keys,
+            record_keys,
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::auth::token::{self, samples};
 use crate::backend::Pool;
 use crate::backend::fake;
 use crate::backend::topology::{ApiRanges, PhysicalTopic, Topologies, Topology};
+use crate::keys::RecordKeys;
 use crate::metrics::Metrics;
 use crate::oauth::Keys;
 use crate::stream::Stream;
@@ -134,6 +135,11 @@ fn proposing(outcomes: Arc<Mutex<VecDeque<Outcome>>>) -> Propose {
 impl Gateway {
     /// Takes connections on a port of loopback, with a broker that answers as `does` says.
     pub(crate) async fn start(limits: Limits, does: Does) -> Self {
+        Self::keyed(limits, does, Arc::default()).await
+    }
+
+    /// With keys for records.
+    pub(crate) async fn keyed(limits: Limits, does: Does, record_keys: Arc<RecordKeys>) -> Self {
         let broker = Broker::start(does).await;
         let metrics = Metrics::new().unwrap();
         let dialer = Arc::new(fake::dialer(vec![broker.address.clone()], None));
@@ -184,7 +190,7 @@ impl Gateway {
                     lease: granted(),
                 },
                 Arc::clone(&metrics.node),
-                Keys::default(),
+                (Keys::default(), record_keys),
             )),
             pools: Pools::of([("main".parse().unwrap(), pool)]),
             census: Arc::new(Census::new(&limits, &metrics.node.guards)),

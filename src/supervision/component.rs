@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use klamm_raft::model::{ClusterId, ListenerName, ProviderName, VclusterName};
+use klamm_raft::model::{ClusterId, KeyName, ListenerName, ProviderName, VclusterName};
 
 use crate::metrics::ComponentKind;
 
@@ -23,6 +23,8 @@ pub enum Component {
     /// It sees to it that a physical cluster stays the same Kafka cluster.
     Pin(ClusterId),
     KeyReader(ProviderName),
+    /// It follows a key that records are encrypted with.
+    RecordKey(KeyName),
     /// It follows the certificate files that are for this.
     Certificates(String),
     /// It makes backups by itself.
@@ -50,6 +52,7 @@ impl Component {
             Self::Pool(_) => ComponentKind::Pool,
             Self::Pin(_) => ComponentKind::Pin,
             Self::KeyReader(_) => ComponentKind::KeyReader,
+            Self::RecordKey(_) => ComponentKind::RecordKey,
             Self::Certificates(_) => ComponentKind::Certificates,
             Self::Backups => ComponentKind::Backups,
             Self::Announcer => ComponentKind::Announcer,
@@ -68,6 +71,7 @@ impl Component {
             | Self::VirtualCluster(_)
             | Self::Pin(_)
             | Self::KeyReader(_)
+            | Self::RecordKey(_)
             | Self::Certificates(_)
             | Self::Backups
             | Self::Announcer
@@ -90,6 +94,7 @@ impl fmt::Display for Component {
             Self::Pool(cluster) => write!(f, "a pool of connections to the physical cluster {cluster}"),
             Self::Pin(cluster) => write!(f, "the keeper of the identity of the physical cluster {cluster}"),
             Self::KeyReader(provider) => write!(f, "the reader of the keys of the OAuth provider {provider}"),
+            Self::RecordKey(key) => write!(f, "the follower of the key {key} for records"),
             Self::Certificates(of) => write!(f, "the follower of the certificate files of {of}"),
             Self::Backups => write!(f, "the maker of backups"),
             Self::Announcer => write!(f, "the announcer of addresses that cannot be opened"),

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use klamm_raft::model::PolicyName;
 
 use super::api::error_code::ErrorCode;
+use crate::envelope::{KeysAtHand, NoKeys, RecordKeyNeed};
 use crate::policy::{Policies, PolicyChain, RecordLoad, RecordOutcomes, RecordRefusal};
 use crate::records::{
     BatchBounds, BatchFault, FetchRange, Fetched, ProduceRefusal, Produced, RefusedRecord, Workspace,
@@ -57,6 +58,45 @@ pub struct WorkSize {
     pub bytes: usize,
     /// The most bytes of memory that it takes, beside the frame.
     pub memory: usize,
+}
+
+/// The end of some work.
+#[derive(Debug)]
+pub enum WorkEnd {
+    Judged(RecordResults),
+    /// Records need keys that have to be waited for. With them all is to be done again.
+    Lacks {
+        work: RecordWork,
+        keys: Vec<RecordKeyNeed>,
+    },
+}
+
+/// The keys for some work.
+#[derive(Debug, Clone)]
+pub struct WorkKeys {
+    pub at_hand: Arc<dyn KeysAtHand>,
+    /// Whether others may be waited for. If not, what needs them is to be tried again by the client.
+    pub may_wait: bool,
+}
+
+impl WorkEnd {
+    /// The results; where keys are lacking, nothing is judged, and the client may try again.
+    pub fn settled(self) -> RecordResults {
+        match self {
+            Self::Judged(results) => results,
+            Self::Lacks { work, .. } => work.give_up(),
+        }
+    }
+}
+
+impl WorkKeys {
+    /// None, and none that is waited for.
+    pub fn none() -> Self {
+        Self {
+            at_hand: Arc::new(NoKeys),
+            may_wait: false,
+        }
+    }
 }
 
 /// The results of judging the records of one frame.
@@ -196,16 +236,23 @@ impl RecordWork {
 
     /// Judges all records. Where what takes their place would be more than `room`, the rest is refused, to be tried again in
     /// smaller requests. `clock` tells how long the work has been going on.
-    pub fn run(self, workspace: &mut Workspace, room: usize, clock: impl Fn() -> Duration) -> RecordResults {
+    pub fn run(
+        mut self,
+        workspace: &mut Workspace,
+        keys: &WorkKeys,
+        room: usize,
+        clock: impl Fn() -> Duration,
+    ) -> WorkEnd {
         let mut results = RecordResults {
-            policies: Some(self.policies),
+            policies: Some(Arc::clone(&self.policies)),
             ..RecordResults::NONE
         };
         let (mut used, mut named) = (0, MOST_NAMED);
-        let mut begun = clock();
-        for mut topic in self.topics {
+        let (mut begun, mut lacking) = (clock(), Vec::new());
+        for topic in &mut self.topics {
+            topic.chain.take(Arc::clone(&keys.at_hand), keys.may_wait);
             let mut load = RecordLoad::default();
-            for piece in topic.pieces {
+            for piece in &topic.pieces {
                 let mut judged = match used > room {
                     true => Judged::Refused(RefusedRecords::busy()),
                     false => piece.judge(&mut topic.chain, workspace),
@@ -228,9 +275,24 @@ impl RecordWork {
             let ended = clock();
             load.spent = ended.saturating_sub(begun);
             begun = ended;
+            lacking.append(&mut topic.chain.lacking());
             results.count(&topic.chain, load);
         }
-        results
+        match lacking.is_empty() {
+            true => WorkEnd::Judged(results),
+            false => WorkEnd::Lacks {
+                work: self.again(),
+                keys: lacking,
+            },
+        }
+    }
+
+    /// This work as it was before anything was done.
+    fn again(mut self) -> Self {
+        for topic in &mut self.topics {
+            topic.chain.restart();
+        }
+        self
     }
 
     /// Judges nothing: no record goes on, and the client may try again.
@@ -260,6 +322,9 @@ impl Piece {
                 // The answer to a fetch has no room for words: these are for the log.
                 Fetched::Poisoned { offset, reason } => {
                     let mut refused = corrupt(offset, chain.words(reason));
+                    if chain.is_for_now(reason) {
+                        refused.error = ErrorCode::KafkaStorageError;
+                    }
                     refused.policy = Some(chain.policy(reason).clone());
                     Judged::Refused(refused)
                 }
@@ -277,12 +342,18 @@ fn refused(chain: &PolicyChain, refusal: ProduceRefusal<RecordRefusal>) -> Refus
                 let words = record.reason.map(|reason| chain.words(reason));
                 (record.index, words.unwrap_or_else(|| NOT_JUDGED.to_owned()))
             };
+            let reason = refused.first().and_then(|record| record.reason);
+            let policy = reason.map(|reason| chain.policy(reason).clone());
+            if let Some(reason) = reason.filter(|reason| chain.is_for_now(*reason)) {
+                // No record is to blame.
+                let whole = RefusedRecords::whole(ErrorCode::KafkaStorageError, chain.words(reason));
+                return RefusedRecords { policy, ..whole };
+            }
             let records: Vec<_> = refused.iter().map(told).collect();
             let first = records.first();
-            let reason = refused.first().and_then(|record| record.reason);
             RefusedRecords {
                 error: ErrorCode::InvalidRecord,
-                policy: reason.map(|reason| chain.policy(reason).clone()),
+                policy,
                 message: first.map_or_else(String::new, |(index, words)| format!("Record {index}: {words}")),
                 records,
             }

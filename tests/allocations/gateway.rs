@@ -17,6 +17,7 @@ use kafka_protocol::protocol::Encodable;
 use klamm::auth::token;
 use klamm::backend::config::{AnonymousClients, BackendConfig, Security};
 use klamm::backend::{Dialer, Pool, Pools};
+use klamm::keys::RecordKeys;
 use klamm::metrics::Metrics;
 use klamm::oauth::Keys;
 use klamm::session::census::{Census, Load};
@@ -137,7 +138,7 @@ fn shared(metrics: &Metrics) -> SessionShared {
         Limits::default(),
         replicated,
         Arc::clone(&metrics.node),
-        Keys::default(),
+        (Keys::default(), Arc::<RecordKeys>::default()),
     )
 }
 

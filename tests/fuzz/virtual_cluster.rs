@@ -6,7 +6,7 @@ use bytes::Bytes;
 use klamm::records::{BatchBounds, Workspace};
 use klamm::vcluster::api;
 use klamm::vcluster::plan::{Answer, Attempt, Caller, ChangeUnavailable, Forward, Need, Plan};
-use klamm::vcluster::record_work::{RecordResults, RecordWork};
+use klamm::vcluster::record_work::{RecordResults, RecordWork, WorkKeys};
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::wire::{Class, Detail, RequestHeader, Segments, Tape, api_versions, walk_request, walk_response};
 
@@ -100,7 +100,9 @@ fn play(world: &World, caller: &Caller, frame: &Bytes, chance: &mut Chance) {
 
 fn judge(work: RecordWork) -> RecordResults {
     let clock = || Duration::ZERO;
-    work.run(&mut Workspace::new(BatchBounds::default()), usize::MAX, clock)
+    let mut workspace = Workspace::new(BatchBounds::default());
+    work.run(&mut workspace, &WorkKeys::none(), usize::MAX, clock)
+        .settled()
 }
 
 /// An answer is a frame of the API, for the client's request, and not much longer than that was.

@@ -1,8 +1,9 @@
 //! Two or three Kafka clusters and gateway nodes for a test, and the few ways in which tests use them.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, Weak};
@@ -144,10 +145,16 @@ impl Scene {
             return Ok(scene);
         }
         let closed = ("KAFKA_MAIN_GATEWAY_ALLOW_ANONYMOUS", "false");
-        let more = vec![(closed.0.to_owned(), closed.1.to_owned())];
-        let scene = Arc::new(Self::start_with(1, "127.0.0.1", |_| Ok(more))?);
+        let closed = (closed.0.to_owned(), closed.1.to_owned());
+        let scene = Self::start_with(1, "127.0.0.1", |stage| Ok(vec![closed, keys(stage)?]))?;
+        let scene = Arc::new(scene);
         *shared = Arc::downgrade(&scene);
         Ok(scene)
+    }
+
+    /// One node that has keys for records.
+    pub(crate) fn keyed() -> Result<Self> {
+        Self::start_with(1, "127.0.0.1", |stage| Ok(vec![keys(stage)?]))
     }
 
     /// Where the shared cluster itself listens.
@@ -327,6 +334,26 @@ impl Drop for Scene {
             }
         }
     }
+}
+
+/// The keys for records of the nodes, each of them in a file.
+const RECORD_KEYS: [&str; 3] = ["payroll", "billing", "fleeting"];
+
+/// Makes them; the variable that tells the nodes of them.
+fn keys(stage: &Stage) -> Result<(String, String)> {
+    let mut all = Vec::new();
+    for name in RECORD_KEYS {
+        let path = stage.directory().join(format!("{name}.keys"));
+        fs::write(&path, "1 q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=\n")?;
+        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+        all.push(format!("{name}: {{kind: file, file: {}}}", path.display()));
+    }
+    Ok(("KLAMM_KEYS".to_owned(), format!("{{{}}}", all.join(", "))))
+}
+
+/// The file of a key for records.
+pub(crate) fn key_file(scene: &Scene, name: &str) -> PathBuf {
+    scene.stage.directory().join(format!("{name}.keys"))
 }
 
 /// The properties file of the reference document.

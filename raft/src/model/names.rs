@@ -163,6 +163,14 @@ name!(
 );
 
 name!(
+    /// The name of a key that records are encrypted with, in the configuration of the nodes.
+    KeyName,
+    "name of a key",
+    "1 to 100 of the characters a-z A-Z 0-9 . _ -",
+    |t| (1..=100).contains(&t.len()) && is_resource_text(t)
+);
+
+name!(
     /// The name of credentials for a physical cluster, in the backend configuration.
     CredentialsName,
     "name of credentials",
@@ -246,6 +254,7 @@ compares_exactly!(
     AccessTokenName,
     AccountName,
     ProviderName,
+    KeyName,
     CredentialsName,
     NamePrefix,
     NameSelector,

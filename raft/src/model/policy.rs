@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, GroupName, HeaderKey, Operation, PatternType, Permission, PolicyName, RegexText,
+    AccountName, GroupName, HeaderKey, KeyName, Operation, PatternType, Permission, PolicyName, RegexText,
     ResourceType, Times, TopicName, VclusterName,
 };
 
@@ -126,6 +126,31 @@ pub enum PolicyAction {
         principals: BTreeSet<String>,
         rules: Vec<AclRule>,
     },
+    /// Encrypts parts of the record with a key that each node has in its configuration.
+    Encrypt { key: KeyName, parts: SealedParts },
+    /// Decrypts what was encrypted with one of these keys; with any, if none is named.
+    Decrypt {
+        keys: BTreeSet<KeyName>,
+        parts: OpenedParts,
+    },
+}
+
+/// The parts of a record that are encrypted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedParts {
+    pub value: bool,
+    /// Whoever sees two encrypted keys sees whether they are alike.
+    pub key: bool,
+    /// The values of these headers.
+    pub headers: BTreeSet<HeaderKey>,
+}
+
+/// The parts of a record that are decrypted, as far as they are encrypted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenedParts {
+    pub value: bool,
+    pub key: bool,
+    pub headers: bool,
 }
 
 /// A demand on requests of some kinds.
@@ -327,6 +352,18 @@ impl Policy {
             ..self.clone()
         };
         self == other || other.spelling.is_none() && in_its_own_words() == *other
+    }
+}
+
+impl PolicyAction {
+    /// The keys that it names.
+    pub fn keys(&self) -> impl Iterator<Item = &KeyName> {
+        let (one, several) = match self {
+            Self::Encrypt { key, .. } => (Some(key), None),
+            Self::Decrypt { keys, .. } => (None, Some(keys)),
+            _ => (None, None),
+        };
+        one.into_iter().chain(several.into_iter().flatten())
     }
 }
 

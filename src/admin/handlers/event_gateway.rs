@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, HttpResponseBuilder, web};
-use klamm_raft::model::{ClusterId, State};
+use klamm_raft::model::{ClusterId, KeyName, State};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -169,6 +169,14 @@ impl Gateway {
             .insert_header((LOCATION, format!("{}/{place}", self.path)))
             .insert_header((REVISION, made.revision.to_string()))
             .json(shown)
+    }
+
+    /// The keys of the configuration of this node, with their ids.
+    fn static_keys(&self, services: &Services) -> Vec<(KeyName, Uuid)> {
+        let names = services.record_keys.keys();
+        names
+            .map(|name| (name.clone(), self.ids.static_key(name)))
+            .collect()
     }
 
     /// When it was made, as it is shown.

@@ -1,6 +1,7 @@
 //! `Interceptor`: policies in the words of another gateway. A plugin and its configuration become one policy, which
 //! remembers them, so that it is shown in the same words again.
 
+mod cipher;
 mod headers;
 mod own;
 mod plugins;

@@ -1,17 +1,19 @@
 //! `Policy`.
 
+mod cipher;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_raft::model::{
-    AccountName, AclRule, FailureMode, GroupName, HeaderAction, Policy, PolicyAction, PolicyKey, PolicyPhase,
-    PolicyScope, Times, TopicPattern,
+    AccountName, AclRule, FailureMode, GroupName, HeaderAction, HeaderKey, Policy, PolicyAction, PolicyKey,
+    PolicyPhase, PolicyScope, Times, TopicPattern,
 };
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use self::cipher::{OpenedPartSpec, SealedPartSpec};
 use self::rules::RequestRuleSpec;
 use super::Resource;
 use super::acl_rules::AclRuleSpec;
@@ -170,11 +172,37 @@ enum ActionSpec {
         #[schemars(length(min = 1))]
         rules: Vec<AclRuleSpec>,
     },
+    /// Encrypts parts of the records for which the condition holds.
+    Encrypt {
+        /// A key that the nodes have in their configuration.
+        key: String,
+        #[serde(default = "cipher::default_sealed")]
+        #[schemars(length(max = 2))]
+        parts: Vec<SealedPartSpec>,
+        /// The headers whose values are encrypted.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(length(max = cipher::MAX_SEALED_HEADERS))]
+        headers: Vec<String>,
+        /// Must be true where keys are encrypted: the same keys become the same.
+        #[serde(
+            rename = "deterministicKey",
+            default,
+            skip_serializing_if = "std::ops::Not::not"
+        )]
+        deterministic_key: bool,
+    },
+    /// Decrypts parts of the records for which the condition holds, as far as they are encrypted.
+    Decrypt {
+        /// The keys with which they may be encrypted; `*` stands for all that the nodes have.
+        #[schemars(length(min = 1, max = cipher::MAX_KEYS))]
+        keys: Vec<String>,
+        #[serde(default = "cipher::default_opened")]
+        #[schemars(length(max = 3))]
+        parts: Vec<OpenedPartSpec>,
+    },
     /// Of a type that is not there yet.
     #[serde(
         rename = "schema_validation",
-        alias = "encrypt",
-        alias = "decrypt",
         alias = "encrypt_fields",
         alias = "decrypt_fields",
         alias = "mask_fields",
@@ -348,8 +376,15 @@ fn action(spec: ActionSpec, condition: Option<&str>) -> Result<PolicyAction, Inv
             principals: policy::principals(condition).map_err(|fault| Invalid::new(fault.to_string()))?,
             rules: rules.into_iter().map(AclRule::from).collect(),
         }),
+        ActionSpec::Encrypt {
+            key,
+            parts,
+            headers,
+            deterministic_key,
+        } => cipher::encrypt(&key, (&parts, &headers), deterministic_key),
+        ActionSpec::Decrypt { keys, parts } => cipher::decrypt(&keys, &parts),
         ActionSpec::Later(_) => Err(Invalid::new(
-            "spec.action.type is not supported yet: there are modify_headers, skip_record, require, request_rules, read_only, acls",
+            "spec.action.type is not supported yet: there are modify_headers, skip_record, require, encrypt, decrypt, request_rules, read_only, acls",
         )),
     }
 }
@@ -520,6 +555,16 @@ fn show_action(action: &PolicyAction) -> ActionSpec {
         PolicyAction::ReadOnly => ActionSpec::ReadOnly {},
         PolicyAction::Acls { rules, .. } => ActionSpec::Acls {
             rules: rules.iter().map(AclRuleSpec::from).collect(),
+        },
+        PolicyAction::Encrypt { key, parts } => ActionSpec::Encrypt {
+            key: key.to_string(),
+            parts: cipher::sealed(parts),
+            headers: parts.headers.iter().map(HeaderKey::to_string).collect(),
+            deterministic_key: parts.key,
+        },
+        PolicyAction::Decrypt { keys, parts } => ActionSpec::Decrypt {
+            keys: cipher::keys(keys),
+            parts: cipher::opened(*parts),
         },
     }
 }

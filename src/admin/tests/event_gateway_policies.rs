@@ -378,7 +378,7 @@ async fn what_cannot_be_done_is_refused_with_the_reason() {
     let cases = [
         (
             CONSUME_POLICIES,
-            with(filter("f"), "type", json!("decrypt")),
+            with(filter("f"), "type", json!("decrypt_fields")),
             "not supported yet",
         ),
         (
@@ -471,10 +471,14 @@ async fn what_cannot_be_done_is_refused_with_the_reason() {
 #[actix_web::test]
 async fn keys_and_registries_are_lists_of_what_is_configured() {
     let gateway = event_gateways::started().await;
-    for (of, where_) in [("static-keys", "encrypt"), ("schema-registries", "schemas")] {
+    for (of, where_, names) in [
+        ("static-keys", "klamm.keys", json!(["payroll"])),
+        ("schema-registries", "schemas", json!([])),
+    ] {
         let path = format!("/v1/event-gateways/default/{of}");
         let listed = gateway.get(&path).await.ok();
-        assert_eq!(listed["data"], json!([]));
+        let all = listed["data"].as_array().unwrap().iter();
+        assert_eq!(json!(all.map(|one| &one["name"]).collect::<Vec<_>>()), names);
         assert_eq!(listed["meta"]["page"]["next"], Value::Null);
         gateway.get(&format!("{path}/some")).await.refused(404);
         let key = json!({ "name": "k", "value": "AAAA" });
@@ -484,5 +488,86 @@ async fn keys_and_registries_are_lists_of_what_is_configured() {
             "{refused}"
         );
         assert!(!refused.contains("AAAA"));
+    }
+}
+
+/// A policy that is put in one API's words is the same policy in the other's, and only names of keys are in either.
+#[actix_web::test]
+async fn records_are_encrypted_with_keys_of_the_configuration() {
+    let gateway = event_gateways::started().await;
+    let listed = gateway.get("/v1/event-gateways/default/static-keys").await.ok();
+    let key = listed["data"][0].clone();
+    let one = format!(
+        "/v1/event-gateways/default/static-keys/{}",
+        key["id"].as_str().unwrap()
+    );
+    assert_eq!(gateway.get(&one).await.ok(), key);
+    let config = |key: Value| {
+        json!({
+            "failure_mode": "error", "part_of_record": ["value"],
+            "encryption_key": { "type": "static", "key": key },
+        })
+    };
+    let encrypt = |name: &str, config: Value| json!({ "type": "encrypt", "name": name, "config": config });
+    for (name, by) in [
+        ("by-id", json!({ "id": key["id"] })),
+        ("by-name", json!({ "name": "payroll" })),
+    ] {
+        let made = gateway
+            .admin(Method::POST, PRODUCE_POLICIES, &encrypt(name, config(by)))
+            .await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let made = made.json();
+        assert_eq!(
+            made["config"]["encryption_key"]["key"],
+            json!({ "name": "payroll" })
+        );
+        assert_eq!(made["config"]["failure_mode"], "error");
+        // What is shown can be put back.
+        let path = format!("{PRODUCE_POLICIES}/{}", made["id"].as_str().unwrap());
+        let again = json!({ "type": "encrypt", "config": made["config"] });
+        gateway.admin(Method::PUT, &path, &again).await.ok();
+    }
+    let shown = gateway.get("/gateway/v2/policy?name=by-id").await.ok();
+    assert_eq!(
+        shown[0]["spec"]["action"],
+        json!({ "type": "encrypt", "key": "payroll", "parts": ["value"] })
+    );
+    let decrypt = json!({
+        "type": "decrypt", "name": "open",
+        "config": { "failure_mode": "passthrough", "part_of_record": ["value", "key"], "key_sources": [{ "type": "static" }] },
+    });
+    let made = gateway.admin(Method::POST, CONSUME_POLICIES, &decrypt).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let shown = gateway.get("/gateway/v2/policy?name=open").await.ok();
+    assert_eq!(
+        shown[0]["spec"]["action"],
+        json!({ "type": "decrypt", "keys": ["*"], "parts": ["value", "key"] })
+    );
+    assert_eq!(shown[0]["spec"]["failureMode"], "passthrough");
+    let aws = json!({
+        "failure_mode": "error", "part_of_record": ["value"],
+        "encryption_key": { "type": "aws", "arn": "arn:aws:kms:eu-central-1:1:key/1" },
+    });
+    for (body, why) in [
+        (encrypt("x", aws), "config.encryption_key.type: keys of AWS"),
+        (
+            encrypt(
+                "x",
+                config(json!({ "id": "0198d8b4-0000-7000-8000-000000000000" })),
+            ),
+            "there is no static key with the id",
+        ),
+        (encrypt("x", config(json!({}))), "either an id or a name"),
+        (
+            encrypt("x", config(json!({ "id": key["id"], "name": "payroll" }))),
+            "either an id or a name",
+        ),
+    ] {
+        let refused = gateway
+            .admin(Method::POST, PRODUCE_POLICIES, &body)
+            .await
+            .refused(400);
+        assert!(refused.contains(why), "{refused}");
     }
 }

@@ -211,11 +211,11 @@ async fn what_would_be_something_else_is_refused() {
     let config = |config: Value| with(stamp(Value::Null), "/spec/config", config);
     let class = |class: &str| with(stamp(Value::Null), "/spec/pluginClass", json!(class));
     let own = |config: Value| interceptor("p", Value::Null, "klamm.Policy", config);
-    let encrypt = "io.conduktor.gateway.interceptor.EncryptPlugin";
+    let encrypt = "io.conduktor.gateway.interceptor.EncryptSchemaBasedPlugin";
     for (body, why) in [
         (
             class(encrypt),
-            "spec.pluginClass io.conduktor.gateway.interceptor.EncryptPlugin is not supported: records are not encrypted yet. There are io.conduktor.gateway.interceptor.DynamicHeaderInjectionPlugin, ",
+            "spec.pluginClass io.conduktor.gateway.interceptor.EncryptSchemaBasedPlugin is not supported: EncryptPlugin encrypts what is produced; single fields and what is fetched are not encrypted. There are io.conduktor.gateway.interceptor.EncryptPlugin, ",
         ),
         (
             class("io.conduktor.gateway.interceptor.safeguard.ProducerRateLimitingPolicyPlugin"),
@@ -417,4 +417,108 @@ async fn a_client_is_told_what_holds_for_it() {
         .await
         .refused(404);
     ask(json!({ "vCluster": mine, "user": "ann" })).await.refused(400);
+}
+
+#[actix_web::test]
+async fn plugins_that_encrypt_name_keys_of_the_configuration() {
+    let gateway = Gateway::walkthrough().await;
+    let plugin = |class: &str, config: Value| {
+        interceptor(
+            "cipher",
+            json!({ "vCluster": "mypartner" }),
+            &format!("io.conduktor.gateway.interceptor.{class}"),
+            config,
+        )
+    };
+    let payload = || json!({ "payload": { "keySecretId": "payroll", "algorithm": "AES256_GCM" } });
+    let header = || {
+        json!({
+            "header": "ssn|iban",
+            "payload": { "keySecretId": "payroll", "algorithm": "AES256_GCM" },
+        })
+    };
+    for (class, config, action) in [
+        (
+            "EncryptPlugin",
+            json!({ "topic": "orders.*", "recordValue": payload(), "recordHeader": header() }),
+            json!({ "type": "encrypt", "key": "payroll", "parts": ["value"], "headers": ["iban", "ssn"] }),
+        ),
+        (
+            "DecryptPlugin",
+            json!({ "topic": "orders.*", "errorPolicy": "fail_fetch" }),
+            json!({ "type": "decrypt", "keys": ["*"], "parts": ["value", "key", "headers"] }),
+        ),
+    ] {
+        let put = gateway
+            .put(INTERCEPTOR, &plugin(class, config.clone()))
+            .await
+            .ok();
+        assert_eq!(put["resource"]["spec"]["config"], config);
+        let shown = gateway.get("/gateway/v2/policy?name=cipher").await.ok();
+        assert_eq!(shown[0]["spec"]["action"], action);
+    }
+    let with = |field: &str, value: Value| {
+        let mut config = json!({ "recordValue": payload() });
+        config[field] = value;
+        plugin("EncryptPlugin", config)
+    };
+    let of_key =
+        |key: Value, algorithm: Value| json!({ "payload": { "keySecretId": key, "algorithm": algorithm } });
+    for (body, why) in [
+        (
+            with("kmsConfig", json!({ "keyTtlMs": 1 })),
+            "spec.config.kmsConfig",
+        ),
+        (
+            with("schemaRegistryConfig", json!({})),
+            "spec.config.schemaRegistryConfig",
+        ),
+        (
+            with("externalStorage", json!(true)),
+            "spec.config.externalStorage",
+        ),
+        (
+            with("compressionType", json!("gzip")),
+            "spec.config.compressionType",
+        ),
+        (
+            with("recordValue", json!({ "fields": [{ "fieldName": "a" }] })),
+            "spec.config.recordValue.fields",
+        ),
+        (
+            with(
+                "recordValue",
+                of_key(json!("vault-kms://v/transit/keys/k"), json!("AES256_GCM")),
+            ),
+            "spec.config.recordValue.payload.keySecretId",
+        ),
+        (
+            with("recordValue", of_key(json!("payroll"), json!("AES128_GCM"))),
+            "spec.config.recordValue.payload.algorithm must be AES256_GCM",
+        ),
+        (
+            with("recordKey", of_key(json!("other"), json!("AES256_GCM"))),
+            "all parts of a record are encrypted with one key",
+        ),
+        (
+            with(
+                "recordHeader",
+                json!({ "header": "x-.*", "payload": payload()["payload"] }),
+            ),
+            "spec.config.recordHeader.header",
+        ),
+        (plugin("EncryptPlugin", json!({})), "it encrypts nothing"),
+        (with("more", json!(1)), "more is unknown"),
+        (
+            plugin("DecryptPlugin", json!({ "recordValueFields": ["a"] })),
+            "spec.config.recordValueFields",
+        ),
+        (
+            plugin("DecryptPlugin", json!({ "errorPolicy": "ignore" })),
+            "spec.config.errorPolicy",
+        ),
+    ] {
+        let refused = gateway.put(INTERCEPTOR, &body).await.refused(400);
+        assert!(refused.contains(why), "{why}: {refused}");
+    }
 }

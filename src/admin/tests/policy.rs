@@ -140,7 +140,10 @@ async fn what_would_not_be_done_is_refused() {
     let set = |key: &str| json!({ "type": "modify_headers", "actions": [{ "op": "set", "key": key, "value": "" }] });
     let cases = [
         (
-            with("action", json!({ "type": "encrypt", "failure_mode": "error" })),
+            with(
+                "action",
+                json!({ "type": "encrypt_fields", "failure_mode": "error" }),
+            ),
             "spec.action.type is not supported yet",
         ),
         (
@@ -477,4 +480,93 @@ async fn a_policy_with_acls_is_given_back_as_it_was_written() {
     of_records["spec"]["phase"] = json!("produce");
     let refused = gateway.put(POLICY, &of_records).await.refused(400);
     assert!(refused.contains("they are for the phase cluster"), "{refused}");
+}
+
+#[actix_web::test]
+async fn what_is_encrypted_is_said_and_shown() {
+    let gateway = Gateway::walkthrough().await;
+    let policy = |phase: &str, action: Value| {
+        json!({
+            "kind": "Policy", "apiVersion": "gateway/v2",
+            "metadata": { "name": phase, "vCluster": "mypartner" },
+            "spec": { "phase": phase, "action": action },
+        })
+    };
+    let full = json!({
+        "type": "encrypt", "key": "payroll", "parts": ["value", "key"], "headers": ["ssn"], "deterministicKey": true,
+    });
+    for (phase, action, shown) in [
+        ("produce", full.clone(), full),
+        (
+            "produce",
+            json!({ "type": "encrypt", "key": "payroll" }),
+            json!({ "type": "encrypt", "key": "payroll", "parts": ["value"] }),
+        ),
+        (
+            "consume",
+            json!({ "type": "decrypt", "keys": ["payroll"] }),
+            json!({ "type": "decrypt", "keys": ["payroll"], "parts": ["value", "key", "headers"] }),
+        ),
+        (
+            "consume",
+            json!({ "type": "decrypt", "keys": ["*"], "parts": ["value"] }),
+            json!({ "type": "decrypt", "keys": ["*"], "parts": ["value"] }),
+        ),
+    ] {
+        let put = gateway.put(POLICY, &policy(phase, action)).await.ok();
+        assert_eq!(put["resource"]["spec"]["action"], shown);
+        let again = gateway.put(POLICY, &put["resource"]).await.ok();
+        assert_eq!(again["upsertResult"], "NOT_CHANGED");
+    }
+    for (phase, action, why) in [
+        ("produce", json!({ "type": "encrypt" }), "key is missing"),
+        (
+            "produce",
+            json!({ "type": "encrypt", "key": "a b" }),
+            "name of a key",
+        ),
+        (
+            "produce",
+            json!({ "type": "encrypt", "key": "payroll", "parts": ["key"] }),
+            "spec.action.deterministicKey must be true",
+        ),
+        (
+            "produce",
+            json!({ "type": "encrypt", "key": "payroll", "deterministicKey": true }),
+            "spec.action.deterministicKey is for policies that encrypt keys",
+        ),
+        (
+            "produce",
+            json!({ "type": "encrypt", "key": "payroll", "parts": [] }),
+            "it names no part of the record",
+        ),
+        (
+            "produce",
+            json!({ "type": "encrypt", "key": "payroll", "headers": ["klamm/enc"] }),
+            "klamm/",
+        ),
+        (
+            "consume",
+            json!({ "type": "encrypt", "key": "payroll" }),
+            "encrypt is for produce only",
+        ),
+        (
+            "produce",
+            json!({ "type": "decrypt", "keys": ["payroll"] }),
+            "decrypt is for consume only",
+        ),
+        (
+            "consume",
+            json!({ "type": "decrypt", "keys": [] }),
+            "spec.action.keys is empty",
+        ),
+        (
+            "cluster",
+            json!({ "type": "decrypt", "keys": ["*"] }),
+            "this is about records",
+        ),
+    ] {
+        let refused = gateway.put(POLICY, &policy(phase, action)).await.refused(400);
+        assert!(refused.contains(why), "{refused}");
+    }
 }

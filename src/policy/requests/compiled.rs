@@ -99,7 +99,11 @@ pub(super) fn parts(policy: &Policy) -> Result<(Option<Condition>, RequestAction
             RequestAction::Rules(compiled.collect::<Result<_, _>>()?)
         }
         PolicyAction::Acls { .. } => return Err(PolicyFault::AclsOfRecords),
-        PolicyAction::ModifyHeaders { .. } | PolicyAction::SkipRecord | PolicyAction::Require { .. } => {
+        PolicyAction::ModifyHeaders { .. }
+        | PolicyAction::SkipRecord
+        | PolicyAction::Require { .. }
+        | PolicyAction::Encrypt { .. }
+        | PolicyAction::Decrypt { .. } => {
             return Err(PolicyFault::RecordsInPhaseOfRequests);
         }
     };

@@ -5,7 +5,7 @@ use crate::records::batch::{Batch, Numbers};
 use crate::records::chain::{Chain, Verdict};
 use crate::records::draft::Draft;
 use crate::records::fault::BatchFault;
-use crate::records::headers::HeaderEdits;
+use crate::records::headers::RecordEdits;
 use crate::records::record::{Record, Records};
 use crate::records::workspace::Workspace;
 use crate::records::writer::RecordWriter;
@@ -82,7 +82,7 @@ struct Sieve<'a> {
 }
 
 impl Sieve<'_> {
-    fn keep(&mut self, record: &Record, edits: &HeaderEdits) -> Result<(), BatchFault> {
+    fn keep(&mut self, record: &Record, edits: &RecordEdits) -> Result<(), BatchFault> {
         if self.count == 0 && self.is_first_left_out {
             self.shift = self.batch.shift_to(record);
             self.writer.shift(self.shift);

@@ -4,14 +4,16 @@ use kafka_protocol::messages::{FetchResponse, ProduceResponse};
 use kafka_protocol::protocol::Decodable;
 use klamm_raft::model::{
     AclName, AclRule, HeaderAction, Operation, PatternType, Permission, Policy, PolicyAction, PolicyId,
-    PolicyPhase, RequestKind, RequestRule, RequestSetting, ResourceType, RuleEffect,
+    PolicyPhase, RequestKind, RequestRule, RequestSetting, ResourceType, RuleEffect, SealedParts,
 };
+use serde_json::json;
 use tracing::Level;
 
 use super::messages::{FETCH_VERSION, PRODUCE, PRODUCE_VERSION, fetch, produce, read, written};
 use super::testing::Log;
 use super::*;
 use crate::authz::Principal;
+use crate::keys::testing::{PLAINTEXT, Service, vault};
 use crate::records::tests::sample::SampleBatch;
 
 /// The target of lines about each request that policies look at.
@@ -276,6 +278,55 @@ async fn what_cannot_be_judged_for_want_of_memory_may_be_tried_again() {
     assert_eq!(fetched(&mut client).await, (KAFKA_STORAGE_ERROR, false));
     drop(all);
     assert_eq!(fetched(&mut client).await, (0, true));
+}
+
+/// The error that a batch is answered with.
+async fn sent(client: &mut Client, batch: &[u8]) -> i16 {
+    client.send(batch).await;
+    let answer = client.receive().await.unwrap();
+    let answer = ProduceResponse::decode(&mut answer.slice(4..), PRODUCE_VERSION).unwrap();
+    answer.responses[0].partition_responses[0].error_code
+}
+
+/// Small records and large ones wait for a key of a service, and take no memory meanwhile. Where none comes the client may try again.
+#[actix::test]
+async fn records_wait_for_the_key_of_a_service() {
+    let (service, dir) = (Service::start(), tempfile::tempdir().unwrap());
+    let few = Limits {
+        max_policy_bytes: 1 << 20,
+        ..limits()
+    };
+    let gateway = Gateway::keyed(few, broker, vault(&service, dir.path())).await;
+    gateway.change(|state| {
+        let parts = SealedParts {
+            value: true,
+            ..SealedParts::default()
+        };
+        let key = "payroll".parse().unwrap();
+        let seal = policy(PolicyPhase::Produce, None, PolicyAction::Encrypt { key, parts });
+        state
+            .policies
+            .insert(PolicyId::of_all("mine".parse().unwrap()), seal);
+    });
+    let mut client = gateway.log_in().await;
+    service.answers(503, json!({}));
+    assert_eq!(sent(&mut client, &write(&["plain"])).await, KAFKA_STORAGE_ERROR);
+    assert!(gateway.broker.keys().is_empty(), "nothing goes on");
+    let key = json!({ "data": { "plaintext": PLAINTEXT, "ciphertext": "vault:v1:abc" } });
+    service.answers(200, key);
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let large = "plain".repeat(10_000);
+    for value in ["plain", &large, "plain"] {
+        assert_eq!(sent(&mut client, &write(&[value])).await, 0);
+    }
+    assert_eq!(service.calls(), 2, "one failed, and one made a key for all");
+    assert_eq!(gateway.metrics.node.policies.memory.get(), 0);
+    let seen = gateway.broker.seen.lock().unwrap().clone();
+    assert_eq!(seen.len(), 3);
+    for frame in seen {
+        let holds = |text: &[u8]| frame.windows(text.len()).any(|some| some == text);
+        assert!(holds(b"vault:v1:abc") && !holds(b"plain"));
+    }
 }
 
 /// The error of a fetch, and whether there are records.

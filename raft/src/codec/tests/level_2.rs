@@ -3,10 +3,10 @@
 use crate::command::{ClusterChange, Command, MemberChange, RouteChange};
 use crate::model::{
     AccountGroup, AclName, AclRule, ClusterReport, Departure, FailureMode, GroupMember, HeaderAction,
-    NewNode, NewPolicy, NodeId, NodeRecord, Operation, OrderedPolicies, PatternType, Permission,
+    NewNode, NewPolicy, NodeId, NodeRecord, OpenedParts, Operation, OrderedPolicies, PatternType, Permission,
     PhysicalCluster, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, PolicyScope, PolicySpelling,
-    ReportedReach, RequestKind, RequestRule, RequestSetting, ResourceType, RouteKey, RuleEffect, Times,
-    TopicPattern, VoterPlan,
+    ReportedReach, RequestKind, RequestRule, RequestSetting, ResourceType, RouteKey, RuleEffect, SealedParts,
+    Times, TopicPattern, VoterPlan,
 };
 
 /// With something in every place.
@@ -108,6 +108,28 @@ fn create(name: &str, phase: PolicyPhase, action: PolicyAction, order: &[&str]) 
     }))
 }
 
+fn sealing() -> PolicyAction {
+    PolicyAction::Encrypt {
+        key: "payroll".parse().unwrap(),
+        parts: SealedParts {
+            value: true,
+            key: false,
+            headers: ["ssn".parse().unwrap()].into(),
+        },
+    }
+}
+
+fn opening() -> PolicyAction {
+    PolicyAction::Decrypt {
+        keys: ["payroll".parse().unwrap()].into(),
+        parts: OpenedParts {
+            value: true,
+            key: false,
+            headers: true,
+        },
+    }
+}
+
 fn of_policies() -> Vec<Command> {
     let of = |vcluster: &str, account: Option<&str>| {
         let scope = account.map_or(PolicyScope::All, |name| {
@@ -137,6 +159,8 @@ fn of_policies() -> Vec<Command> {
             PolicyAction::RequestRules { rules: rules() },
         ),
         put(of_all("frozen"), PolicyPhase::Cluster, PolicyAction::ReadOnly),
+        put(of_all("seal"), PolicyPhase::Produce, sealing()),
+        put(of_all("open"), PolicyPhase::Consume, opening()),
         create("rights", PolicyPhase::Cluster, acls(), &["rights"]),
         create(
             "cut",

@@ -1,8 +1,10 @@
-//! `…/static-keys` and `…/schema-registries`, to be read: the names of what the configuration of the nodes has. There is no
-//! such configuration yet.
+//! `…/static-keys` and `…/schema-registries`, to be read: the names of what the configuration of the nodes has. There are no
+//! schema registries yet.
 
 use actix_web::{HttpResponse, web};
-use serde_json::Value;
+use klamm_raft::model::KeyName;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::Gateway;
 use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
@@ -19,56 +21,28 @@ const REGISTRY: &str = "/v1/event-gateways/{gatewayId}/schema-registries/{schema
 
 /// Registers the operations.
 pub(in crate::admin) fn register(api: &mut AdminApi) {
-    for (path, id, summary, shown) in [
-        (
-            KEYS,
-            "listEventGatewayStaticKeys",
-            "List the names of the keys of the configuration: none yet",
-            "EventGatewayStaticKeys",
-        ),
-        (
+    register_keys(api);
+    api.add(
+        Operation::get(
             REGISTRIES,
             "listEventGatewaySchemaRegistries",
             "List the names of the schema registries of the configuration: none yet",
-            "EventGatewaySchemaRegistries",
-        ),
-    ] {
-        api.add(
-            Operation::get(path, id, summary)
-                .by(parameter::LIST)
-                .gives(Content::One(BodySchema::Written(shown)))
-                .fails(&["400", "404", "503"]),
-            list,
-        );
-    }
-    for (path, id, summary, shown) in [
-        (
-            KEY,
-            "getEventGatewayStaticKey",
-            "Get a key of the configuration",
-            "EventGatewayStaticKey",
-        ),
-        (
+        )
+        .by(parameter::LIST)
+        .gives(Content::One(BodySchema::Written("EventGatewaySchemaRegistries")))
+        .fails(&["400", "404", "503"]),
+        list_registries,
+    );
+    api.add(
+        Operation::get(
             REGISTRY,
             "getEventGatewaySchemaRegistry",
             "Get a schema registry of the configuration",
-            "EventGatewaySchemaRegistry",
-        ),
-    ] {
-        api.add(
-            Operation::get(path, id, summary)
-                .gives(Content::One(BodySchema::Written(shown)))
-                .fails(&["404", "503"]),
-            get,
-        );
-    }
-    let keys = "Refused: keys are part of the configuration";
-    for key in [
-        Operation::post(KEYS, "createEventGatewayStaticKey", keys),
-        Operation::delete(KEY, "deleteEventGatewayStaticKey", keys),
-    ] {
-        api.add(key.refuses().fails(&["400"]), refuse_key);
-    }
+        )
+        .gives(Content::One(BodySchema::Written("EventGatewaySchemaRegistry")))
+        .fails(&["404", "503"]),
+        get_registry,
+    );
     let registries = "Refused: schema registries are part of the configuration";
     for registry in [
         Operation::post(REGISTRIES, "createEventGatewaySchemaRegistry", registries),
@@ -79,7 +53,71 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
     }
 }
 
-pub(in crate::admin) async fn list(
+fn register_keys(api: &mut AdminApi) {
+    api.add(
+        Operation::get(
+            KEYS,
+            "listEventGatewayStaticKeys",
+            "List the names of the keys of the configuration, with which records can be encrypted",
+        )
+        .by(parameter::LIST)
+        .gives(Content::One(BodySchema::Written("EventGatewayStaticKeys")))
+        .fails(&["400", "404", "503"]),
+        list_keys,
+    );
+    api.add(
+        Operation::get(KEY, "getEventGatewayStaticKey", "Get a key of the configuration")
+            .gives(Content::One(BodySchema::Written("EventGatewayStaticKey")))
+            .fails(&["404", "503"]),
+        get_key,
+    );
+    let keys = "Refused: keys are part of the configuration";
+    for key in [
+        Operation::post(KEYS, "createEventGatewayStaticKey", keys),
+        Operation::delete(KEY, "deleteEventGatewayStaticKey", keys),
+    ] {
+        api.add(key.refuses().fails(&["400"]), refuse_key);
+    }
+}
+
+/// A key as it is shown: never more than its name, and what it is.
+fn shown(gateway: &Gateway, services: &Services, (name, id): &(KeyName, Uuid)) -> Value {
+    let kind = services.record_keys.get(name).copied().unwrap_or_default();
+    json!({
+        "id": id.to_string(), "name": name.to_string(),
+        "description": format!("a key of the kind {kind} in the configuration of the nodes (klamm.keys)"),
+        "created_at": gateway.since(), "updated_at": gateway.since(),
+    })
+}
+
+pub(in crate::admin) async fn list_keys(
+    services: web::Data<Services>,
+    request: actix_web::HttpRequest,
+    path: web::Path<String>,
+    _: Reader,
+    Query(query): Query<ListQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let gateway = Gateway::named(&services, &path).await?;
+    let keys = gateway.static_keys(&services);
+    let all = keys
+        .iter()
+        .map(|key| (key.0.to_string(), shown(&gateway, &services, key)));
+    Ok(HttpResponse::Ok().json(query.read()?.page(request.path(), all)))
+}
+
+pub(in crate::admin) async fn get_key(
+    services: web::Data<Services>,
+    path: web::Path<(String, String)>,
+    _: Reader,
+) -> Result<HttpResponse, ApiError> {
+    let (gateway, which) = path.into_inner();
+    let gateway = Gateway::named(&services, &gateway).await?;
+    let keys = gateway.static_keys(&services);
+    let key = Gateway::find(&keys, ("static key", &which), |(name, id)| (name.as_str(), *id))?;
+    Ok(HttpResponse::Ok().json(shown(&gateway, &services, key)))
+}
+
+pub(in crate::admin) async fn list_registries(
     services: web::Data<Services>,
     request: actix_web::HttpRequest,
     path: web::Path<String>,
@@ -91,7 +129,7 @@ pub(in crate::admin) async fn list(
     Ok(HttpResponse::Ok().json(query.read()?.page(request.path(), none)))
 }
 
-pub(in crate::admin) async fn get(
+pub(in crate::admin) async fn get_registry(
     services: web::Data<Services>,
     path: web::Path<(String, String)>,
     _: Reader,
@@ -106,7 +144,7 @@ pub(in crate::admin) async fn get(
 /// Secrets are in the configuration of the nodes only.
 pub(in crate::admin) async fn refuse_key(_: Writer) -> Result<HttpResponse, ApiError> {
     Err(ApiError::invalid(
-        "static keys do not come through this API, which would have to keep the secrets: they will be named in the configuration of every node, once there are policies that encrypt, and this API will list their names",
+        "static keys do not come through this API, which would have to keep the secrets: they are in the configuration of every node (klamm.keys), and this API lists their names",
     ))
 }
 

@@ -393,7 +393,9 @@ pub(in crate::admin) async fn create<P: PolicyPlaces>(
     Query(insertion): Query<InsertionPoint>,
     Body(body): Body<P>,
 ) -> Result<HttpResponse, ApiError> {
-    let (name, mut policy) = body.read()?.create()?;
+    let here = VclusterPolicies::named(&services, path.into_inner()).await?;
+    let keys = here.gateway.static_keys(&services);
+    let (name, mut policy) = body.read(&keys)?.create()?;
     let given = |id: Option<String>| id.filter(|id| !id.is_empty());
     let (neighbour, behind) = match (given(insertion.before), given(insertion.after)) {
         (Some(_), Some(_)) => {
@@ -402,7 +404,6 @@ pub(in crate::admin) async fn create<P: PolicyPlaces>(
         (Some(before), None) => (Some(before), 0),
         (None, after) => (after, 1),
     };
-    let here = VclusterPolicies::named(&services, path.into_inner()).await?;
     let id = PolicyId::of_all(name);
     let mut order = here.own::<P>()?;
     let at = match neighbour {
@@ -437,7 +438,8 @@ pub(in crate::admin) async fn change<P: PolicyPlaces>(
     writer: Writer,
     Body(body): Body<P>,
 ) -> Result<HttpResponse, ApiError> {
-    let wanted = body.read()?;
+    let keys = Gateway::named(&services, &path.0).await?.static_keys(&services);
+    let wanted = body.read(&keys)?;
     let change = |there: &Policy| Ok((wanted.name.clone(), wanted.change(there)?));
     changed::<P>(&services, path, &writer, change).await
 }

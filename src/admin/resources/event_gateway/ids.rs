@@ -5,7 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use klamm_raft::model::{
-    ClusterId, ListenerName, PASSTHROUGH, PolicyKey, PolicyScope, State, VclusterName, VclusterState,
+    ClusterId, KeyName, ListenerName, PASSTHROUGH, PolicyKey, PolicyScope, State, VclusterName, VclusterState,
 };
 use uuid::Uuid;
 
@@ -60,6 +60,11 @@ impl Ids {
             PolicyScope::Account(account) => ("account", account.as_str()),
         };
         self.derive("policy", &[vcluster, key.name().as_str(), kind, scope])
+    }
+
+    /// A key of the configuration of the nodes.
+    pub(crate) fn static_key(&self, key: &KeyName) -> Uuid {
+        self.derive("static-key", &[key.as_str()])
     }
 
     /// No name holds the byte that parts are kept apart by.

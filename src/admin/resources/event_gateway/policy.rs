@@ -3,13 +3,14 @@
 //! and stays as it is.
 
 mod acls;
+mod cipher;
 mod headers;
 mod patch;
 mod shown;
 
 use std::collections::BTreeMap;
 
-use klamm_raft::model::{Policy, PolicyAction, PolicyName, PolicyPhase};
+use klamm_raft::model::{FailureMode, Policy, PolicyAction, PolicyName, PolicyPhase};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -20,8 +21,10 @@ use crate::admin::resources::object::AnObject;
 use crate::admin::resources::policy::check;
 use crate::admin::resources::schema::{LABELS, POLICIES, UUIDS};
 use acls::AclsConfig;
+use cipher::{DecryptConfig, EncryptConfig};
 use headers::HeadersConfig;
 
+pub(crate) use cipher::StaticKeys;
 pub(crate) use patch::PolicyPatch;
 pub(crate) use shown::show;
 
@@ -32,8 +35,8 @@ const MAX_CONDITION_CHARS: usize = 1000;
 pub(crate) trait PolicyOfPhase: DeserializeOwned + JsonSchema + 'static {
     const PHASE: PolicyPhase;
 
-    /// Checks what is put.
-    fn read(self) -> Result<WantedPolicy, Invalid>;
+    /// Checks what is put, where these are the keys of the configuration.
+    fn read(self, keys: &StaticKeys) -> Result<WantedPolicy, Invalid>;
 }
 
 /// The parts of a policy of any type. Those that only the gateway fills may be there when it is put, and are not read.
@@ -102,10 +105,10 @@ pub(crate) enum ProducePolicy {
     ModifyHeaders(PolicyBody<AnObject<HeadersConfig>>),
     /// Is made in `/gateway/v2/policy`, and its config changed there.
     Require(PolicyBody<AnObject<RequireConfig>>),
+    Encrypt(PolicyBody<AnObject<EncryptConfig>>),
     /// Of a type that is not there yet.
     #[serde(
         rename = "schema_validation",
-        alias = "encrypt",
         alias = "encrypt_fields",
         alias = "mask_fields",
         alias = "transcode"
@@ -122,10 +125,10 @@ pub(crate) enum ConsumePolicy {
     ModifyHeaders(PolicyBody<AnObject<HeadersConfig>>),
     /// Needs a condition, which says what is withheld.
     SkipRecord(PolicyBody<Option<AnObject<NoConfig>>>),
+    Decrypt(PolicyBody<AnObject<DecryptConfig>>),
     /// Of a type that is not there yet.
     #[serde(
         rename = "schema_validation",
-        alias = "decrypt",
         alias = "decrypt_fields",
         alias = "mask_fields",
         alias = "transcode"
@@ -154,15 +157,16 @@ fn not_yet(there_are: &str) -> Invalid {
 impl PolicyOfPhase for ProducePolicy {
     const PHASE: PolicyPhase = PolicyPhase::Produce;
 
-    fn read(self) -> Result<WantedPolicy, Invalid> {
+    fn read(self, keys: &StaticKeys) -> Result<WantedPolicy, Invalid> {
         match self {
-            Self::ModifyHeaders(body) => body.read(Self::PHASE, |config, _| config.0.read()),
+            Self::ModifyHeaders(body) => body.read(Self::PHASE, |config, _| plain(config.0.read())),
             Self::Require(body) => body.read(Self::PHASE, |config, _| {
-                Ok(PolicyAction::Require {
+                plain(Ok(PolicyAction::Require {
                     description: config.0.description,
-                })
+                }))
             }),
-            Self::Later(_) => Err(not_yet("modify_headers")),
+            Self::Encrypt(body) => body.read(Self::PHASE, |config, _| config.0.read(keys)),
+            Self::Later(_) => Err(not_yet("modify_headers, encrypt")),
         }
     }
 }
@@ -170,11 +174,12 @@ impl PolicyOfPhase for ProducePolicy {
 impl PolicyOfPhase for ConsumePolicy {
     const PHASE: PolicyPhase = PolicyPhase::Consume;
 
-    fn read(self) -> Result<WantedPolicy, Invalid> {
+    fn read(self, _: &StaticKeys) -> Result<WantedPolicy, Invalid> {
         match self {
-            Self::ModifyHeaders(body) => body.read(Self::PHASE, |config, _| config.0.read()),
-            Self::SkipRecord(body) => body.read(Self::PHASE, |_, _| Ok(PolicyAction::SkipRecord)),
-            Self::Later(_) => Err(not_yet("modify_headers, skip_record")),
+            Self::ModifyHeaders(body) => body.read(Self::PHASE, |config, _| plain(config.0.read())),
+            Self::SkipRecord(body) => body.read(Self::PHASE, |_, _| plain(Ok(PolicyAction::SkipRecord))),
+            Self::Decrypt(body) => body.read(Self::PHASE, |config, _| config.0.read()),
+            Self::Later(_) => Err(not_yet("modify_headers, skip_record, decrypt")),
         }
     }
 }
@@ -182,15 +187,20 @@ impl PolicyOfPhase for ConsumePolicy {
 impl PolicyOfPhase for ClusterPolicy {
     const PHASE: PolicyPhase = PolicyPhase::Cluster;
 
-    fn read(self) -> Result<WantedPolicy, Invalid> {
+    fn read(self, _: &StaticKeys) -> Result<WantedPolicy, Invalid> {
         match self {
-            Self::Acls(body) => body.read(Self::PHASE, |config, condition| config.0.read(condition)),
+            Self::Acls(body) => body.read(Self::PHASE, |config, condition| plain(config.0.read(condition))),
             Self::Later(_) => Err(Invalid::new(
                 "type: rules for requests are made in /gateway/v2/policy, by the action request_rules, and shown here as that; \
                  the only type that is made here is acls",
             )),
         }
     }
+}
+
+/// An action that says nothing of records that cannot be judged.
+fn plain(action: Result<PolicyAction, Invalid>) -> Result<(PolicyAction, Option<FailureMode>), Invalid> {
+    action.map(|action| (action, None))
 }
 
 /// A policy that is put, checked by itself.
@@ -204,7 +214,7 @@ impl<C> PolicyBody<C> {
     fn read(
         self,
         phase: PolicyPhase,
-        action: impl FnOnce(C, Option<&str>) -> Result<PolicyAction, Invalid>,
+        action: impl FnOnce(C, Option<&str>) -> Result<(PolicyAction, Option<FailureMode>), Invalid>,
     ) -> Result<WantedPolicy, Invalid> {
         let name = self.name.map(|name| required("name", &name)).transpose()?;
         if self.parent_policy_id.is_some_and(|parent| !parent.is_empty()) {
@@ -213,11 +223,13 @@ impl<C> PolicyBody<C> {
             ));
         }
         let condition = checked_condition(self.condition)?;
+        let (action, failure_mode) = action(self.config, condition.as_deref())?;
         let policy = Policy {
+            failure_mode,
             enabled: self.enabled.unwrap_or(true),
             description: labels::description(self.description.unwrap_or_default())?,
             labels: labels::labels(self.labels.unwrap_or_default())?,
-            ..Policy::new(phase, action(self.config, condition.as_deref())?)
+            ..Policy::new(phase, action)
         };
         let policy = Policy { condition, ..policy };
         check(&policy)?;
@@ -259,7 +271,7 @@ impl WantedPolicy {
             action: changed(self.policy.action, &there.action)?,
             priority: there.priority,
             topics: there.topics.clone(),
-            failure_mode: there.failure_mode,
+            failure_mode: self.policy.failure_mode.or(there.failure_mode),
             ..self.policy
         };
         check(&policy)?;
@@ -280,7 +292,7 @@ fn changed(wanted: PolicyAction, there: &PolicyAction) -> Result<PolicyAction, I
             let rules = acls::changed(rules, before);
             Ok(PolicyAction::Acls { principals, rules })
         }
-        (wanted, _) => Ok(wanted),
+        (wanted, there) => Ok(cipher::changed(wanted, there)),
     }
 }
 

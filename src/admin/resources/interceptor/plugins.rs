@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::super::event_gateway::labels;
 use super::super::invalid::Invalid;
-use super::{Spec, headers, own, requests};
+use super::{Spec, cipher, headers, own, requests};
 use crate::admin::body::read_text;
 use crate::policy::{self, PolicyFault};
 
@@ -17,7 +17,9 @@ const PREFIX: &str = "io.conduktor.gateway.interceptor.";
 type TranslatePlugin = fn(&str) -> Result<Policy, Invalid>;
 
 /// The plugins that there are.
-const PLUGINS: [(&str, TranslatePlugin); 9] = [
+const PLUGINS: [(&str, TranslatePlugin); 11] = [
+    ("EncryptPlugin", cipher::encrypt),
+    ("DecryptPlugin", cipher::decrypt),
     ("DynamicHeaderInjectionPlugin", headers::injection),
     ("safeguard.MessageHeaderRemovalPlugin", headers::removal),
     ("safeguard.CreateTopicPolicyPlugin", requests::create_topic),
@@ -34,8 +36,11 @@ const PLUGINS: [(&str, TranslatePlugin); 9] = [
 
 /// Parts of the names of other plugins, and why there are none.
 const ABSENT: [(&str, &str); 13] = [
-    ("Encrypt", "records are not encrypted yet"),
-    ("Decrypt", "records are not decrypted yet"),
+    (
+        "Encrypt",
+        "EncryptPlugin encrypts what is produced; single fields and what is fetched are not encrypted",
+    ),
+    ("Decrypt", "DecryptPlugin decrypts what is fetched"),
     ("Masking", "fields are not masked yet"),
     ("Schema", "schemas are not looked at yet"),
     (

@@ -33,7 +33,7 @@ use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{
     Answer, Attempt, CallResult, Caller, CloseReason, Front, Need, Place, Plan, Planned, SeenAs, Stay, To,
 };
-use crate::vcluster::record_work::{RecordResults, RecordWork};
+use crate::vcluster::record_work::{RecordResults, RecordWork, WorkKeys};
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::{Source, View};
 use crate::wire::Segments;
@@ -524,7 +524,8 @@ impl<Q: Request> Asked<'_, Q> {
 /// Judges records as a session does.
 pub(super) fn run(work: RecordWork) -> RecordResults {
     let mut workspace = Workspace::new(BatchBounds::default());
-    work.run(&mut workspace, usize::MAX, || Duration::ZERO)
+    let work = work.run(&mut workspace, &WorkKeys::none(), usize::MAX, || Duration::ZERO);
+    work.settled()
 }
 
 impl World {

@@ -10,6 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::acls::AclsConfig;
+use super::cipher::{DecryptConfig, EncryptConfig};
 use super::headers::HeadersConfig;
 use crate::admin::resources::policy;
 use crate::admin::resources::utc::utc;
@@ -49,6 +50,8 @@ enum ShownConfig {
         description: String,
     },
     Acls(AclsConfig),
+    Encrypt(EncryptConfig),
+    Decrypt(DecryptConfig),
     /// There are no other words for it than our own.
     Own(Value),
 }
@@ -62,6 +65,8 @@ pub(super) fn word(action: &PolicyAction) -> &'static str {
         PolicyAction::Acls { .. } => "acls",
         PolicyAction::RequestRules { .. } => "request_rules",
         PolicyAction::ReadOnly => "read_only",
+        PolicyAction::Encrypt { .. } => "encrypt",
+        PolicyAction::Decrypt { .. } => "decrypt",
     }
 }
 
@@ -108,6 +113,14 @@ pub(crate) fn show(id: Uuid, key: &PolicyKey, policy: &Policy) -> ShownVclusterP
                 description: description.clone(),
             }),
             PolicyAction::Acls { rules, .. } => Some(ShownConfig::Acls(AclsConfig::show(rules))),
+            PolicyAction::Encrypt { key, parts } => {
+                let config = EncryptConfig::show(key, parts, policy.failure_mode);
+                Some(ShownConfig::Encrypt(config))
+            }
+            PolicyAction::Decrypt { parts, .. } => {
+                let config = DecryptConfig::show(*parts, policy.failure_mode);
+                Some(ShownConfig::Decrypt(config))
+            }
         },
         id: id.to_string(),
         created_at: utc(policy.times.created_s),

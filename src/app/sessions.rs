@@ -1,0 +1,60 @@
+//! The parts that the sessions of this node share.
+
+use std::sync::Arc;
+
+use klamm_raft::Lease;
+
+use super::{ListenerParts, limits};
+use crate::config::{Config, WhenIsolated};
+use crate::control::Control;
+use crate::keys::RecordKeys;
+use crate::oauth::KeyReaders;
+use crate::session::{Confirm, Propose, SessionShared, StateAccess};
+use crate::tls::TrustError;
+use crate::vcluster::plan::{ChangeUnavailable, NotConfirmed};
+
+/// The parts that sessions share, and the keys for records among them.
+pub(super) fn shared(
+    config: &Config,
+    control: &Control,
+    (metrics, _, followers): ListenerParts<'_>,
+) -> Result<(Arc<RecordKeys>, Arc<SessionShared>), TrustError> {
+    let keys = KeyReaders::start(&config.oauth, &metrics.keys, followers.0)?;
+    let record_keys = RecordKeys::start(&config.keys, &metrics.record_keys, followers.0);
+    let record_keys = Arc::new(record_keys);
+    let shared = SessionShared::new(
+        limits(config),
+        StateAccess {
+            propose: proposer(control),
+            confirm: confirmer(control),
+            lease: match config.node.isolated {
+                WhenIsolated::Refuse => control.lease(),
+                WhenIsolated::Decide => Lease::unlimited(),
+            },
+        },
+        Arc::clone(&metrics.node),
+        (keys, Arc::clone(&record_keys)),
+    );
+    Ok((record_keys, Arc::new(shared)))
+}
+
+fn proposer(control: &Control) -> Propose {
+    let control = control.clone();
+    Arc::new(move |change| {
+        let control = control.clone();
+        Box::pin(async move {
+            let applied = control.propose(change).await;
+            applied
+                .map(|applied| applied.outcome)
+                .map_err(|_logged| ChangeUnavailable)
+        })
+    })
+}
+
+fn confirmer(control: &Control) -> Confirm {
+    let control = control.clone();
+    Arc::new(move || {
+        let control = control.clone();
+        Box::pin(async move { control.confirm().await.map(drop).map_err(|_logged| NotConfirmed) })
+    })
+}

@@ -1,0 +1,42 @@
+//! A key as the operator configured it.
+
+use std::path::PathBuf;
+
+use ureq::http::Uri;
+
+use crate::tls::Trust;
+
+/// Where a key is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyConfig {
+    /// In a file, which is followed as it changes.
+    File { path: PathBuf },
+    /// In the transit engine of HashiCorp Vault.
+    Vault(VaultConfig),
+}
+
+/// A key of HashiCorp Vault's transit engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultConfig {
+    /// The server: https, or http on this machine.
+    pub url: Uri,
+    /// Where the engine is mounted.
+    pub mount: String,
+    /// The name that the key has there.
+    pub key: String,
+    pub namespace: Option<String>,
+    /// The file with the token, read for each call.
+    pub token: PathBuf,
+    /// Whose certificates the server may have.
+    pub trust: Trust,
+}
+
+impl KeyConfig {
+    /// The word for its kind.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "file",
+            Self::Vault(_) => "vault",
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! One key: where it is, the data key that seals now, those that were opened, and how it fares.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use klamm_raft::model::KeyName;
+use tokio::sync::Notify;
+use tracing::{info, warn};
+
+use super::config::KeyConfig;
+use super::file::FileKey;
+use super::opened::OpenedKeys;
+use super::pace::CallPace;
+use super::vault::{Vault, VaultError};
+use crate::chain::Chain;
+use crate::envelope::{DataKey, DueWhen, NoKey, PinnedKey, RecordKeyNeed, SealingKey};
+use crate::metrics::{KeyCall, KeyCallOutcome, RecordKeyMetrics};
+
+/// A data key that is so old is to be followed by another one …
+const DUE_AFTER: Duration = Duration::from_secs(3600);
+
+/// … and may be used no more. Between the two a key service may be away.
+const SPENT_AFTER: Duration = Duration::from_secs(2 * 3600);
+
+/// How often a key file is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether opened data keys are too old, and whether trouble with a key service is over.
+const TIDY_EVERY: Duration = Duration::from_secs(20);
+
+/// The most data keys that one call opens.
+const MOST_IN_CALL: usize = 64;
+
+/// One key of the configuration.
+#[derive(Debug)]
+pub(super) struct KeySource {
+    name: KeyName,
+    place: KeyPlace,
+    /// Random bytes of this process, in the nonces of all that is sealed.
+    prefix: [u8; 4],
+    sealing: ArcSwapOption<CurrentKey>,
+    opened: OpenedKeys,
+    /// There is to be another data key.
+    renewal: Notify,
+    /// One call at a time.
+    turn: Arc<tokio::sync::Mutex<()>>,
+    fares: Mutex<KeyFares>,
+    metrics: RecordKeyMetrics,
+}
+
+/// Where a key is.
+#[derive(Debug)]
+enum KeyPlace {
+    File(FileKey),
+    Vault(Result<Vault, VaultError>),
+}
+
+/// The data key that seals now.
+#[derive(Debug)]
+struct CurrentKey {
+    key: Arc<SealingKey>,
+    since: Instant,
+}
+
+/// How a key fares.
+#[derive(Debug, Default)]
+struct KeyFares {
+    pace: CallPace,
+    /// Why it cannot be used, if it cannot.
+    trouble: Option<String>,
+}
+
+/// A data key that was not wrapped by the key that a record names, or by a version that is not there.
+pub(super) type RefusedDataKey = (KeyName, Box<[u8]>);
+
+impl KeySource {
+    pub(super) fn new(
+        name: &KeyName,
+        config: &KeyConfig,
+        prefix: [u8; 4],
+        metrics: &RecordKeyMetrics,
+    ) -> Self {
+        let place = match config {
+            KeyConfig::File { path } => KeyPlace::File(FileKey::new(name, path)),
+            KeyConfig::Vault(config) => KeyPlace::Vault(Vault::new(config)),
+        };
+        let source = Self {
+            name: name.clone(),
+            place,
+            prefix,
+            sealing: ArcSwapOption::empty(),
+            opened: OpenedKeys::default(),
+            renewal: Notify::new(),
+            turn: Arc::default(),
+            fares: Mutex::default(),
+            metrics: metrics.clone(),
+        };
+        source.metrics.usable(name.as_str(), true);
+        source.look();
+        source
+    }
+
+    /// The data key that seals now. A key file makes another one at once.
+    pub(super) fn sealing(&self) -> Result<Arc<SealingKey>, NoKey> {
+        if let Some(current) = &*self.sealing.load() {
+            let age = current.since.elapsed();
+            let due = current.key.due();
+            if due != DueWhen::Spent && age < SPENT_AFTER {
+                let is_due = due == DueWhen::Now || age >= DUE_AFTER;
+                if !is_due {
+                    return Ok(Arc::clone(&current.key));
+                }
+                if let KeyPlace::Vault(_) = &self.place {
+                    self.renewal.notify_one();
+                    return Ok(Arc::clone(&current.key));
+                }
+            }
+        }
+        match &self.place {
+            KeyPlace::File(file) => {
+                let (key, wrapped) = file.data_key()?;
+                Ok(self.seal_with(key, wrapped))
+            }
+            KeyPlace::Vault(_) => Err(NoKey::NotYet),
+        }
+    }
+
+    /// The data key that was wrapped like this.
+    pub(super) fn opening(&self, wrapped: &[u8]) -> Result<Arc<DataKey>, NoKey> {
+        match &self.place {
+            KeyPlace::File(file) => file.open(wrapped).map(Arc::new),
+            KeyPlace::Vault(_) => self.opened.get(wrapped, Instant::now()).ok_or(NoKey::NotYet),
+        }
+    }
+
+    /// The key for keys of records.
+    pub(super) fn pinned(&self, version: Option<u32>) -> Result<Arc<PinnedKey>, NoKey> {
+        match &self.place {
+            KeyPlace::File(file) => file.pinned(version),
+            KeyPlace::Vault(_) => Err(NoKey::Unpinned),
+        }
+    }
+
+    /// Why it cannot be used, if it cannot.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.fares().trouble.clone()
+    }
+
+    fn seal_with(&self, key: DataKey, wrapped: Box<[u8]>) -> Arc<SealingKey> {
+        let key = Arc::new(SealingKey::new(key, wrapped, self.prefix));
+        self.sealing.store(Some(Arc::new(CurrentKey {
+            key: Arc::clone(&key),
+            since: Instant::now(),
+        })));
+        key
+    }
+
+    /// Has a key service make and open what is needed, in its turn. What it refuses for good comes back.
+    pub(super) async fn obtain(self: Arc<Self>, needs: Vec<RecordKeyNeed>) -> Vec<RefusedDataKey> {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        // Whoever waited before may have obtained the same.
+        let needs: Vec<RecordKeyNeed> = needs.into_iter().filter(|need| self.lacks(need)).collect();
+        if needs.is_empty() || !self.fares().pace.may_call(Instant::now()) {
+            return Vec::new();
+        }
+        let asked = tokio::task::spawn_blocking(move || {
+            let refused = self.ask(&needs);
+            // Also when nobody waits for it any more.
+            drop(turn);
+            refused
+        });
+        asked.await.unwrap_or_default()
+    }
+
+    fn lacks(&self, need: &RecordKeyNeed) -> bool {
+        match need {
+            RecordKeyNeed::Sealing(_) => matches!(self.sealing(), Err(NoKey::NotYet)),
+            RecordKeyNeed::Opening { wrapped, .. } => self.opened.get(wrapped, Instant::now()).is_none(),
+        }
+    }
+
+    /// Asks a key service. Blocks.
+    fn ask(&self, needs: &[RecordKeyNeed]) -> Vec<RefusedDataKey> {
+        let KeyPlace::Vault(vault) = &self.place else {
+            return Vec::new();
+        };
+        let vault = match vault {
+            Ok(vault) => vault,
+            Err(error) => {
+                self.went_wrong(error.to_string());
+                return Vec::new();
+            }
+        };
+        if needs.iter().any(|need| matches!(need, RecordKeyNeed::Sealing(_))) {
+            let made = self.timed(KeyCall::Wrap, || vault.data_key());
+            if let Some((key, wrapped)) = made {
+                self.seal_with(key, wrapped);
+            }
+        }
+        let wrapped = needs.iter().filter_map(|need| match need {
+            RecordKeyNeed::Opening { wrapped, .. } => Some(&**wrapped),
+            RecordKeyNeed::Sealing(_) => None,
+        });
+        let wrapped: Vec<&[u8]> = wrapped.collect();
+        let mut refused = Vec::new();
+        for some in wrapped.chunks(MOST_IN_CALL) {
+            let Some(opened) = self.timed(KeyCall::Unwrap, || vault.open(some)) else {
+                break;
+            };
+            let mut good = Vec::new();
+            for (wrapped, key) in some.iter().zip(opened) {
+                match key {
+                    Some(key) => good.push((Box::from(*wrapped), Arc::new(key))),
+                    None => refused.push((self.name.clone(), Box::from(*wrapped))),
+                }
+            }
+            self.opened.add(good, Instant::now());
+        }
+        refused
+    }
+
+    fn timed<T>(&self, call: KeyCall, make: impl FnOnce() -> Result<T, VaultError>) -> Option<T> {
+        let begun = Instant::now();
+        let made = make();
+        let outcome = match &made {
+            Ok(_) => KeyCallOutcome::Ok,
+            Err(_) => KeyCallOutcome::Failed,
+        };
+        self.metrics
+            .called(self.name.as_str(), (call, outcome), begun.elapsed());
+        match made {
+            Ok(made) => {
+                self.went_well();
+                Some(made)
+            }
+            Err(error) => {
+                self.went_wrong(Chain(&error).to_string());
+                None
+            }
+        }
+    }
+
+    /// Looks at a key file. Blocks.
+    fn look(&self) {
+        let KeyPlace::File(file) = &self.place else { return };
+        match file.look() {
+            Ok(is_new) => {
+                if is_new {
+                    // The next data key is wrapped by the newest version.
+                    self.sealing.store(None);
+                    info!(key = %self.name, "a key for records was read");
+                }
+                self.went_well();
+            }
+            Err(error) => {
+                if !file.is_there() {
+                    self.sealing.store(None);
+                }
+                self.went_wrong(Chain(&error).to_string());
+            }
+        }
+    }
+
+    fn went_well(&self) {
+        let mut fares = self.fares();
+        fares.pace.went_well();
+        if fares.trouble.take().is_some() {
+            info!(key = %self.name, "a key for records can be used again");
+        }
+        self.metrics.usable(self.name.as_str(), true);
+    }
+
+    fn went_wrong(&self, why: String) {
+        let mut fares = self.fares();
+        fares.pace.failed(Instant::now());
+        if fares.trouble.as_ref() != Some(&why) {
+            warn!(key = %self.name, error = why, "a key for records cannot be used");
+            fares.trouble = Some(why);
+        }
+        self.metrics.usable(self.name.as_str(), false);
+    }
+
+    fn fares(&self) -> MutexGuard<'_, KeyFares> {
+        // Whoever panicked here left nothing half done.
+        self.fares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Follows a key file, or makes data keys before the old ones are used up, until the node ends.
+    pub(super) async fn keep(self: Arc<Self>) {
+        loop {
+            let every = match &self.place {
+                KeyPlace::File(_) => LOOK_EVERY,
+                KeyPlace::Vault(_) => TIDY_EVERY,
+            };
+            let is_due = tokio::time::timeout(every, self.renewal.notified()).await.is_ok();
+            let this = Arc::clone(&self);
+            let turn = Arc::clone(&self.turn).lock_owned().await;
+            let looking = tokio::task::spawn_blocking(move || {
+                this.look();
+                // In trouble it is asked even if nobody needs it, so that everybody knows when that is over.
+                let is_wanted = is_due && this.is_due() || this.trouble().is_some();
+                if is_wanted && this.fares().pace.may_call(Instant::now()) {
+                    this.ask(&[RecordKeyNeed::Sealing(this.name.clone())]);
+                }
+                let kept = this.opened.tidy(Instant::now());
+                this.metrics.opened(this.name.as_str(), kept);
+                drop(turn);
+            });
+            // A panic there is one of this task.
+            if let Err(failed) = looking.await {
+                std::panic::resume_unwind(failed.into_panic());
+            }
+        }
+    }
+
+    /// Whether another data key is to take the place of the one that seals.
+    fn is_due(&self) -> bool {
+        let current = self.sealing.load();
+        current
+            .as_ref()
+            .is_none_or(|current| current.key.due() != DueWhen::Later || current.since.elapsed() >= DUE_AFTER)
+    }
+}

@@ -1,0 +1,129 @@
+//! For tests: a key service that answers as it is told.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use klamm_raft::model::KeyName;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::metrics::Metrics;
+use crate::supervision::Supervisor;
+use crate::tls::Trust;
+
+/// The name of the only key.
+pub(crate) fn name() -> KeyName {
+    "payroll".parse().unwrap()
+}
+
+/// The keys of a node with one key.
+pub(crate) fn started(config: KeyConfig) -> (Arc<RecordKeys>, Metrics) {
+    let metrics = Metrics::new().unwrap();
+    let supervisor = Supervisor::new(metrics.components.clone());
+    let configs = BTreeMap::from([(name(), config)]);
+    let keys = RecordKeys::start(&configs, &metrics.record_keys, &supervisor);
+    (Arc::new(keys), metrics)
+}
+
+/// A server that answers each call as it is told, and notes what it was asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    url: String,
+    answer: Arc<Mutex<(u16, Value)>>,
+    pub(crate) asked: Arc<Mutex<Vec<(String, Value)>>>,
+    at_once: Arc<AtomicUsize>,
+    pub(crate) most_at_once: Arc<AtomicUsize>,
+}
+
+impl Service {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let service = Self {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            answer: Arc::new(Mutex::new((500, json!({})))),
+            asked: Arc::default(),
+            at_once: Arc::default(),
+            most_at_once: Arc::default(),
+        };
+        let serving = service.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let serving = serving.clone();
+                std::thread::spawn(move || serving.serve(stream.unwrap()));
+            }
+        });
+        service
+    }
+
+    fn serve(&self, mut stream: std::net::TcpStream) {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        loop {
+            let (mut head, mut length) = (Vec::new(), 0);
+            loop {
+                let mut line = String::new();
+                if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                    return;
+                }
+                let line = line.trim().to_ascii_lowercase();
+                if let Some(value) = line.strip_prefix("content-length: ") {
+                    length = value.parse().unwrap();
+                }
+                if line.is_empty() {
+                    break;
+                }
+                head.push(line);
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            assert!(head.contains(&"x-vault-token: s.token".to_owned()), "{head:?}");
+            let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most_at_once.fetch_max(now, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(20));
+            let asked = (head[0].clone(), serde_json::from_slice(&body).unwrap());
+            self.asked.lock().unwrap().push(asked);
+            let (status, answer) = self.answer.lock().unwrap().clone();
+            let answer = answer.to_string();
+            self.at_once.fetch_sub(1, Ordering::SeqCst);
+            let sent = write!(
+                stream,
+                "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{answer}",
+                answer.len()
+            );
+            if sent.is_err() {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn answers(&self, status: u16, answer: Value) {
+        *self.answer.lock().unwrap() = (status, answer);
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+}
+
+/// A data key, in base64.
+pub(crate) const PLAINTEXT: &str = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
+
+/// The key `payroll` of the service.
+pub(crate) fn vault(service: &Service, dir: &Path) -> Arc<RecordKeys> {
+    let token = dir.join("token");
+    fs::write(&token, "s.token\n").unwrap();
+    let config = VaultConfig {
+        url: service.url.parse().unwrap(),
+        mount: "transit".to_owned(),
+        key: "orders".to_owned(),
+        namespace: None,
+        token,
+        trust: Trust::System,
+    };
+    started(KeyConfig::Vault(config)).0
+}

@@ -1,0 +1,204 @@
+//! A key of HashiCorp Vault's transit engine. Blocks: call it on a thread for that.
+
+use std::fs;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustls::crypto::aws_lc_rs;
+use serde::Deserialize;
+use serde_json::json;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use zeroize::Zeroizing;
+
+use super::config::VaultConfig;
+use crate::envelope::{DATA_KEY_BYTES, DataKey};
+use crate::tls::TrustError;
+
+/// How long one call may take, from the name to the last byte.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest answer, in bytes.
+const MAX_ANSWER_BYTES: u64 = 256 << 10;
+
+/// Why a call failed. Holds nothing of a key.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum VaultError {
+    #[error("the authorities for Vault's certificate cannot be used")]
+    Trust(#[from] TrustError),
+    #[error("the file with Vault's token cannot be read")]
+    Token(#[source] io::Error),
+    #[error("Vault does not answer")]
+    Http(#[source] Box<ureq::Error>),
+    #[error(
+        "Vault refuses the call with the status {0}: is the token good, and may it use this key? (403), is there such a key? (400, 404)"
+    )]
+    Status(u16),
+    #[error("the answer of Vault is none that this version understands")]
+    Answer,
+}
+
+/// A data key, opened or not.
+pub(super) type Unwrapped = Option<DataKey>;
+
+/// A client of one key.
+pub(super) struct Vault {
+    config: VaultConfig,
+    agent: ureq::Agent,
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Vault({} {})", self.config.url, self.config.key)
+    }
+}
+
+#[derive(Deserialize)]
+struct VaultAnswer<D> {
+    data: D,
+}
+
+#[derive(Deserialize)]
+struct MadeKey {
+    plaintext: String,
+    ciphertext: String,
+}
+
+#[derive(Deserialize)]
+struct BatchAnswer {
+    batch_results: Vec<BatchAnswerItem>,
+}
+
+#[derive(Deserialize)]
+struct BatchAnswerItem {
+    #[serde(default)]
+    plaintext: String,
+    #[serde(default)]
+    error: String,
+}
+
+impl Vault {
+    /// A client; nothing is asked yet.
+    pub(super) fn new(config: &VaultConfig) -> Result<Self, VaultError> {
+        let authorities = match config.url.scheme_str() {
+            Some("https") => config.trust.authorities()?,
+            _ => Vec::new(),
+        };
+        let roots: Vec<Certificate<'static>> = authorities
+            .iter()
+            .map(|der| Certificate::from_der(der).to_owned())
+            .collect();
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::from(roots))
+            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
+            .build();
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .proxy(None)
+            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+            .max_idle_connections(1)
+            .tls_config(tls)
+            .build();
+        Ok(Self {
+            config: config.clone(),
+            agent: agent.into(),
+        })
+    }
+
+    /// Has a data key made, and wrapped.
+    pub(super) fn data_key(&self) -> Result<(DataKey, Box<[u8]>), VaultError> {
+        let (status, answer) = self.call("datakey/plaintext", &json!({ "bits": 256 }))?;
+        if status != 200 {
+            return Err(VaultError::Status(status));
+        }
+        let made: VaultAnswer<MadeKey> = serde_json::from_slice(&answer).map_err(|_| VaultError::Answer)?;
+        let MadeKey {
+            plaintext,
+            ciphertext,
+        } = made.data;
+        let key = data_key(plaintext).ok_or(VaultError::Answer)?;
+        let wrapped = ciphertext.into_bytes();
+        match u16::try_from(wrapped.len()) {
+            Ok(1..) => Ok((key, wrapped.into())),
+            _ => Err(VaultError::Answer),
+        }
+    }
+
+    /// Has data keys opened. None: it was not wrapped by this key, or by a version that may not be used any more.
+    pub(super) fn open(&self, wrapped: &[&[u8]]) -> Result<Vec<Unwrapped>, VaultError> {
+        let texts: Vec<&str> = wrapped
+            .iter()
+            .map(|wrapped| std::str::from_utf8(wrapped).unwrap_or_default())
+            .collect();
+        let items: Vec<_> = texts.iter().map(|text| json!({ "ciphertext": text })).collect();
+        let (status, answer) = self.call("decrypt", &json!({ "batch_input": items }))?;
+        // 400 is answered, too, where only some could not be opened.
+        if status != 200 && status != 400 {
+            return Err(VaultError::Status(status));
+        }
+        let batch: VaultAnswer<BatchAnswer> = match serde_json::from_slice(&answer) {
+            Ok(batch) => batch,
+            Err(_) if status == 400 => return Err(VaultError::Status(status)),
+            Err(_) => return Err(VaultError::Answer),
+        };
+        let results = batch.data.batch_results;
+        if results.len() != wrapped.len() {
+            return Err(VaultError::Answer);
+        }
+        let opened = results.into_iter().map(|item| match item.error.is_empty() {
+            true => data_key(item.plaintext),
+            false => None,
+        });
+        Ok(opened.collect())
+    }
+
+    /// Posts to the key. The token may be another one each time.
+    fn call(
+        &self,
+        operation: &str,
+        body: &serde_json::Value,
+    ) -> Result<(u16, Zeroizing<Vec<u8>>), VaultError> {
+        let VaultConfig {
+            url,
+            mount,
+            key,
+            namespace,
+            token,
+            ..
+        } = &self.config;
+        let token = Zeroizing::new(fs::read_to_string(token).map_err(VaultError::Token)?);
+        let url = url.to_string();
+        let mut request = self
+            .agent
+            .post(format!(
+                "{}/v1/{mount}/{operation}/{key}",
+                url.trim_end_matches('/')
+            ))
+            .header("content-type", "application/json")
+            .header("x-vault-request", "true")
+            .header("x-vault-token", token.trim());
+        if let Some(namespace) = namespace {
+            request = request.header("x-vault-namespace", namespace);
+        }
+        let http = |error| VaultError::Http(Box::new(error));
+        let mut response = request.send(body.to_string()).map_err(http)?;
+        let status = response.status().as_u16();
+        let answer = response
+            .body_mut()
+            .with_config()
+            .limit(MAX_ANSWER_BYTES)
+            .read_to_vec();
+        Ok((status, Zeroizing::new(answer.map_err(http)?)))
+    }
+}
+
+fn data_key(text: String) -> Option<DataKey> {
+    let text = Zeroizing::new(text);
+    let bytes = Zeroizing::new(STANDARD.decode(text.as_bytes()).ok()?);
+    let bytes: Zeroizing<[u8; DATA_KEY_BYTES]> = Zeroizing::new(bytes.as_slice().try_into().ok()?);
+    DataKey::new(&bytes).ok()
+}
