@@ -14,6 +14,7 @@ mod manager;
 mod passthrough;
 mod physical;
 mod pins;
+mod quotas;
 mod reports;
 mod routes;
 mod secrets;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use klamm_raft::command::{Change, Command};
-use klamm_raft::model::{KeyId, Revision, SigningKey, SigningKeys, State};
+use klamm_raft::model::{KeyId, QuotaDemand, Revision, SigningKey, SigningKeys, State};
 use klamm_raft::outcome::Outcome;
-use klamm_raft::{Applied, Backup, ConfirmError, Lease, Node, NotReady, ProposeError, Status};
+use klamm_raft::{Applied, Backup, ConfirmError, Lease, Node, NodeDemands, NotReady, ProposeError, Status};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -82,6 +82,16 @@ impl Control {
     /// Whether this node may decide by what it shows.
     pub fn lease(&self) -> Lease {
         self.node.lease()
+    }
+
+    /// Tells the other nodes how much is wanted here of what quotas are for.
+    pub fn tell_demands(&self, demands: Vec<QuotaDemand>) {
+        self.node.tell_demands(demands);
+    }
+
+    /// The last that the others said of how much is wanted there.
+    pub fn heard_demands(&self) -> Vec<NodeDemands> {
+        self.node.heard_demands()
     }
 
     /// Sees to it that the cluster has a token signing key: the configured one, or a random one.

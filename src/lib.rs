@@ -28,6 +28,7 @@ pub mod envelope;
 pub mod expression;
 pub mod authz;
 pub mod policy;
+pub mod quota;
 pub mod vcluster;
 pub mod backend;
 pub mod oauth;

@@ -36,7 +36,9 @@ pub use policies::PolicyMetrics;
 pub use reasons::{ClosedFor, LoginFailedFor, TurnedAwayFor};
 pub use record_keys::{KeyCall, KeyCallOutcome, RecordKeyMetrics};
 pub use upstream::{LaneMetrics, UpstreamFault, UpstreamMetrics};
-pub use vcluster::{ApiMetrics, Families, PolicyCounters, RecordPhase, VclusterMetrics, VclusterPolicies};
+pub use vcluster::{
+    ApiMetrics, Families, PolicyCounters, RecordPhase, ThrottledBy, VclusterMetrics, VclusterPolicies,
+};
 
 /// All metrics of this process.
 #[derive(Debug, Clone)]

@@ -39,6 +39,7 @@ mod stage;
 mod switching;
 #[cfg(test)]
 pub(crate) mod testing;
+mod throttle;
 mod timer;
 mod undecided;
 mod upstream;
@@ -67,6 +68,7 @@ use pause::Pauses;
 use pipeline::{Pipeline, RequestHead};
 use pump::Pump;
 use stage::SessionStage;
+use throttle::Throttle;
 use timer::Timer;
 use upstream::UpstreamSide;
 
@@ -77,6 +79,7 @@ pub use limits::Limits;
 pub use orders::{Orders, SessionMode};
 pub use passage::Passage;
 pub use setup::{Confirm, Door, Later, Propose, RefreshView, SessionShared, Setup, StateAccess};
+pub use throttle::Meters;
 
 /// Nobody sends a session messages.
 const MAILBOX: usize = 1;
@@ -103,6 +106,8 @@ pub struct Session {
     outbound: Outbound,
     pipeline: Pipeline,
     pauses: Pauses,
+    /// The meters of what the client uses, as far as there are quotas for it.
+    meters: Throttle,
     /// A message for the broker that waits until the broker owes nothing.
     deferred: Option<(ToBroker, RequestHead)>,
     upstream: UpstreamSide,
@@ -141,6 +146,7 @@ impl Session {
             outbound: Outbound::default(),
             pipeline: Pipeline::default(),
             pauses: Pauses::default(),
+            meters: Throttle::default(),
             deferred: None,
             upstream: UpstreamSide::new(
                 (setup.pools.clone(), Arc::clone(&setup.door.passage)),
@@ -156,6 +162,7 @@ impl Session {
             early_view: None,
             setup,
         };
+        session.count_connection();
         if session.entry() == Entry::Bare {
             session.on_accept();
         }

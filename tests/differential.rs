@@ -48,9 +48,9 @@ use crate::world::{Kind, World, request};
 const TRANSIENT: [i64; 4] = [14, 15, 51, 124];
 /// A transaction that is about to be done.
 const UNSETTLED: [&str; 2] = ["PrepareCommit", "PrepareAbort"];
-/// APIs whose effects are seen only a little later: ACLs and SCRAM users by a broker, assignments and offsets of share
+/// APIs whose effects are seen only a little later: ACLs, quotas and SCRAM users by a broker, assignments and offsets of share
 /// groups by everybody.
-const SEEN_LATER: [i16; 5] = [29, 50, 76, 77, 90];
+const SEEN_LATER: [i16; 6] = [29, 48, 50, 76, 77, 90];
 
 #[test]
 fn a_gateway_answers_and_acts_as_a_broker_with_its_own_authorizer() -> Result<()> {

@@ -70,6 +70,8 @@ mod producers;
 mod program;
 #[path = "kafka/quickstart.rs"]
 mod quickstart;
+#[path = "kafka/quotas.rs"]
+mod quotas;
 #[path = "kafka/relay.rs"]
 mod relay;
 #[path = "kafka/request_rules.rs"]

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     AccessToken, AccessTokenId, AccountGroup, AccountName, AccountSpec, AclBinding, AliasTopic, Beside,
     BrokerKey, ClusterId, GroupName, Holder, KeyId, Level, Liveness, NewPolicy, NodeId, NodeRecord,
-    OrderedPolicies, Policy, PolicyKey, Revision, ScramCredential, ScramUser, SigningKey, TokenId,
-    TokenRecord, TopicName, Unopened, VclusterName, VirtualCluster,
+    OrderedPolicies, Policy, PolicyKey, QuotaChange, Revision, ScramCredential, ScramUser, SigningKey,
+    TokenId, TokenRecord, TopicName, Unopened, VclusterName, VirtualCluster,
 };
 
 pub use change::{Author, AuthorKind, Change};
@@ -224,6 +224,11 @@ pub enum Command {
     /// Nodes come and go, or vote or not.
     ChangeMembers(MemberChange),
     PhysicalCluster(Box<ClusterChange>),
+    /// Changes client quotas, all or nothing. One that is gone already is no change.
+    AlterQuotas {
+        vcluster: VclusterName,
+        changes: Vec<QuotaChange>,
+    },
     /// A command of the level after the newest.
     #[cfg(feature = "next-level")]
     Next {
@@ -295,6 +300,7 @@ impl Command {
             Self::OrderPolicies(_) => "OrderPolicies",
             Self::ChangeMembers(change) => change.name(),
             Self::PhysicalCluster(change) => change.name(),
+            Self::AlterQuotas { .. } => "AlterQuotas",
             #[cfg(feature = "next-level")]
             Self::Next { .. } => "Next",
         }
@@ -313,6 +319,7 @@ impl Command {
             | Self::OrderPolicies(_) => Level::POLICIES,
             Self::ChangeMembers(_) => Level::MEMBERS,
             Self::PhysicalCluster(_) => Level::PHYSICAL_CLUSTERS,
+            Self::AlterQuotas { .. } => Level::QUOTAS,
             Self::PutVcluster { .. }
             | Self::DeleteVcluster { .. }
             | Self::PutAlias { .. }

@@ -55,6 +55,7 @@ mod clock;
 mod cluster_secret;
 mod codec;
 mod config;
+mod demands;
 mod disk_space;
 mod founding;
 #[cfg(test)]
@@ -74,6 +75,7 @@ mod visibility;
 pub use backup::{Backup, BackupError, BackupHeader, read_backup_header};
 pub use cluster_secret::{ClusterSecret, InvalidSecret, NoRandomness};
 pub use config::{OwnId, PeerTls, RaftConfig, Tuning, Upgrade};
+pub use demands::NodeDemands;
 pub use lease::Lease;
 pub use network::PeerRefusal;
 pub use node::{Applied, ConfirmError, Node, NotReady, ProposeError, StartError};

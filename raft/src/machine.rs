@@ -18,6 +18,7 @@ mod nodes;
 mod physical;
 mod policies;
 mod proposals;
+mod quotas;
 mod relay;
 mod room;
 mod routes;
@@ -82,6 +83,7 @@ fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Ou
     carry_out(state, command, revision)
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm for each command")]
 fn carry_out(state: &mut State, command: Command, revision: Revision) -> Result<Outcome, Refusal> {
     match command {
         Command::PutVcluster {
@@ -150,6 +152,7 @@ fn carry_out(state: &mut State, command: Command, revision: Revision) -> Result<
         Command::OrderPolicies(ordered) => policies::order(state, &ordered),
         Command::ChangeMembers(change) => members::change(state, change, revision),
         Command::PhysicalCluster(change) => physical::carry_out(state, *change),
+        Command::AlterQuotas { vcluster, changes } => quotas::alter(state, &vcluster, changes),
         #[cfg(feature = "next-level")]
         Command::Next { text } => Ok(levels::next(state, text)),
     }

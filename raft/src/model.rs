@@ -19,6 +19,7 @@ mod notes;
 mod physical;
 mod policy;
 mod proposal;
+mod quota;
 mod roster;
 mod route;
 mod shared;
@@ -62,6 +63,9 @@ pub use policy::{
     RequestSetting, RuleEffect, SealedParts, TopicPattern,
 };
 pub use proposal::{BootRecord, ProposalRecord};
+pub use quota::{
+    ClientQuotas, QuotaChange, QuotaDemand, QuotaEntity, QuotaHolder, QuotaKey, QuotaName, QuotaValue,
+};
 pub use roster::{Departure, NewNode, Roster, VoterGoal, VoterPlan};
 pub use route::{ClusterRoute, ClusterRoutes, RouteKey, RoutePhase};
 pub use shared::Shared;

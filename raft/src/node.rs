@@ -28,9 +28,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::backup::Backup;
 use crate::command::{Change, Command};
 use crate::config::Tuning;
+use crate::demands::{HeardDemands, NodeDemands};
 use crate::lease::Lease;
 use crate::members::ClusterMembers;
-use crate::model::{NodeId, Revision, State};
+use crate::model::{NodeId, QuotaDemand, Revision, State};
 use crate::network::{Peers, RefusalCounts};
 use crate::outcome::{Outcome, Refusal};
 use crate::status::{PeerStatus, Readiness, Status};
@@ -119,6 +120,7 @@ struct Shared {
     readiness: watch::Receiver<Readiness>,
     visible: VisibleRevision,
     lease: Lease,
+    demands: Arc<HeardDemands>,
     peers: Peers,
     members: watch::Receiver<ClusterMembers>,
     taken_port: Option<watch::Receiver<Option<SocketAddr>>>,
@@ -248,6 +250,17 @@ impl Node {
     /// Whether this node may decide by what it shows.
     pub fn lease(&self) -> Lease {
         self.shared.lease.clone()
+    }
+
+    /// Tells the other nodes how much is wanted here of what quotas are for. Who does not hear it in time hears the next.
+    pub fn tell_demands(&self, demands: Vec<QuotaDemand>) {
+        // Where many calls wait, the next time is soon enough.
+        self.shared.calls.try_send(Call::TellDemands { demands }).ok();
+    }
+
+    /// The last that the others said of how much is wanted there.
+    pub fn heard_demands(&self) -> Vec<NodeDemands> {
+        self.shared.demands.all()
     }
 
     /// From now on, proposals wait for what the returned [`Visibility`] reports instead of for the state: an

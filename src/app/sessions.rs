@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use klamm_raft::Lease;
 
-use super::{ListenerParts, limits};
+use super::{ListenerParts, limits, quotas};
 use crate::config::{Config, WhenIsolated};
 use crate::control::Control;
 use crate::keys::RecordKeys;
@@ -35,7 +35,9 @@ pub(super) fn shared(
         Arc::clone(&metrics.node),
         (keys, Arc::clone(&record_keys)),
     );
-    Ok((record_keys, Arc::new(shared)))
+    let shared = Arc::new(shared);
+    quotas::keep(shared.meters(), control, followers.0);
+    Ok((record_keys, shared))
 }
 
 fn proposer(control: &Control) -> Propose {

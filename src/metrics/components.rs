@@ -22,6 +22,7 @@ closed! {
         Backups = "backups": "what makes backups by itself",
         Announcer = "announcer": "what tells the other nodes which addresses this one cannot open",
         Reporter = "reporter": "what tells the other nodes how this one reaches physical clusters",
+        QuotaKeeper = "quota_keeper": "what shares quotas with the other nodes",
         RouteKeeper = "route_keeper": "what follows switches to another physical cluster",
         SecretReader = "secret_reader": "what follows the files that physical clusters refer to",
     }

@@ -19,6 +19,9 @@ const API_KEYS: usize = 128;
 /// Request times, in seconds: from a local answer to a long poll.
 const LATENCY_BUCKETS_S: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0];
 
+/// Times for which clients are not read, in seconds.
+const THROTTLE_BUCKETS_S: [f64; 6] = [0.01, 0.1, 1.0, 10.0, 60.0, 600.0];
+
 const VCLUSTER: Label = Label::named("vcluster");
 const API: Label = Label::named("api");
 
@@ -79,6 +82,25 @@ const LOGIN_FAILURES: Family = Family::new(
 .by(&[VCLUSTER, Label::closed("reason", LoginFailedFor::values)])
 .on_page("Failed logins. Clients get the same answer whatever the reason");
 
+const THROTTLES: Family = Family::new(
+    "klamm_throttle_seconds",
+    "How long clients were not read because of quotas, by virtual cluster and quota",
+)
+.by(&[VCLUSTER, Label::closed("quota", ThrottledBy::values)])
+.on_page("How long clients were not read because of [quotas](QUOTAS.md), each time that this began or became longer");
+
+closed! {
+    /// The quota for which a client is not read.
+    pub enum ThrottledBy {
+        ProducedBytes = "producer_byte_rate": "bytes of Produce requests",
+        ConsumedBytes = "consumer_byte_rate": "bytes of answers to Fetch",
+        RequestTime = "request_percentage": "time of threads of the gateway",
+        Mutations = "controller_mutation_rate": "partitions that are created and deleted",
+        Connections = "connection_creation_rate": "connections from an address",
+        Broker = "broker": "a quota of the physical cluster: the broker does not read the connection either",
+    }
+}
+
 closed! {
     enum Direction {
         In = "in": "from clients",
@@ -109,6 +131,7 @@ pub struct Families {
     local_errors: IntCounterVec,
     logins: IntCounterVec,
     login_failures: IntCounterVec,
+    throttles: HistogramVec,
     policies: PolicyFamilies,
     /// All that are gauges.
     gauges: Vec<IntGaugeVec>,
@@ -146,6 +169,7 @@ pub struct VclusterMetrics {
     latency: HistogramVec,
     local_errors: IntCounterVec,
     login_failures: IntCounterVec,
+    throttles: HistogramVec,
 }
 
 /// The metrics of one API in one virtual cluster.
@@ -221,6 +245,7 @@ impl Families {
             local_errors: book.counters(LOCAL_ERRORS)?,
             logins: book.counters(LOGINS)?,
             login_failures: book.counters(LOGIN_FAILURES)?,
+            throttles: book.histograms(THROTTLES, &THROTTLE_BUCKETS_S)?,
             policies: PolicyFamilies::register(book)?,
             gauges,
         })
@@ -249,6 +274,7 @@ impl Families {
             latency: self.latency.clone(),
             local_errors: self.local_errors.clone(),
             login_failures: self.login_failures.clone(),
+            throttles: self.throttles.clone(),
         }
     }
 
@@ -288,6 +314,11 @@ impl VclusterMetrics {
         self.local_errors
             .with_label_values(&[self.name.as_str(), api, error])
             .inc();
+    }
+
+    /// The times for which clients were not read because of a quota.
+    pub fn throttled(&self, by: ThrottledBy) -> Histogram {
+        self.throttles.with_label_values(&[self.name.as_str(), by.name()])
     }
 
     /// Counts a failed login.

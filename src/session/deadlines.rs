@@ -1,6 +1,6 @@
 //! When a session must end if nothing happens. Pure: time is an argument.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::end::End;
 use super::inbound::FrameFront;
@@ -19,6 +19,8 @@ pub(super) enum Due {
     Drain(End),
     /// Give up what an idle session does not need.
     Tidy,
+    /// Read on.
+    Resume,
 }
 
 /// The points in time that deadlines are counted from.
@@ -38,6 +40,8 @@ pub(super) struct Deadlines {
     drain: Option<(Instant, End)>,
     draining_until: Option<(Instant, End)>,
     switching_until: Option<Instant>,
+    /// Until then the client is not read, because of a quota.
+    throttled_until: Option<Instant>,
     tidy: bool,
 }
 
@@ -55,13 +59,14 @@ impl Deadlines {
             drain: None,
             draining_until: None,
             switching_until: None,
+            throttled_until: None,
             tidy: true,
         }
     }
 
     /// Bytes came from the client or went to it.
     pub(super) fn active(&mut self, now: Instant) {
-        self.last_activity = now;
+        self.last_activity = self.last_activity.max(now);
         self.tidy = false;
     }
 
@@ -92,7 +97,11 @@ impl Deadlines {
         // While it waits for memory, the client can do nothing about it, and holds nothing.
         self.frame_begun = match front {
             FrameFront::Nothing | FrameFront::AwaitsMemory => None,
-            FrameFront::Small(_) | FrameFront::Large(_) => Some(self.frame_begun.unwrap_or(now)),
+            FrameFront::Small(_) | FrameFront::Large(_) => {
+                let begun = self.frame_begun.unwrap_or(now);
+                // Nor while it is not read.
+                Some(begun.max(self.throttled_until.unwrap_or(begun)))
+            }
         };
     }
 
@@ -172,6 +181,28 @@ impl Deadlines {
         self.switching_until.is_some()
     }
 
+    /// The client is not read until then, because of a quota: it is not idle meanwhile, and need not send anything.
+    pub(super) fn throttle(&mut self, until: Instant) {
+        self.throttled_until = self.throttled_until.max(Some(until));
+        self.last_activity = self.last_activity.max(until);
+    }
+
+    /// Whether the client is not read now, because of a quota.
+    pub(super) fn is_throttled(&self, now: Instant) -> bool {
+        self.throttled_until.is_some_and(|until| until > now)
+    }
+
+    /// For how long the client is not read from now on, if it is not.
+    pub(super) fn throttled_for(&self, now: Instant) -> Option<Duration> {
+        let until = self.throttled_until?;
+        (until > now).then(|| until - now)
+    }
+
+    /// The client is read again.
+    pub(super) fn resumed(&mut self) {
+        self.throttled_until = None;
+    }
+
     /// An idle session has given up what it does not need.
     pub(super) fn tidied(&mut self) {
         self.tidy = true;
@@ -201,6 +232,7 @@ impl Deadlines {
             self.draining_until.map(|(until, end)| (until, Due::End(end))),
             self.switching_until
                 .map(|until| (until, Due::End(End::Switching))),
+            self.throttled_until.map(|until| (until, Due::Resume)),
             (!self.tidy).then(|| (self.last_activity + limits.tidy_after, Due::Tidy)),
         ];
         candidates
@@ -213,8 +245,6 @@ impl Deadlines {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -329,6 +359,25 @@ mod tests {
         );
         deadlines.write_done();
         assert_eq!(deadlines.next().1, Due::End(End::Idle));
+    }
+
+    #[test]
+    fn who_is_not_read_is_neither_idle_nor_slow() {
+        let (mut deadlines, start) = start();
+        deadlines.logged_in();
+        deadlines.frame_awaited(start, FrameFront::Large(70_000));
+        let until = start + 1000 * SECOND;
+        deadlines.throttle(until);
+        deadlines.throttle(start + SECOND);
+        deadlines.frame_unread(start + SECOND, FrameFront::Large(70_000));
+        deadlines.active(start + 2 * SECOND);
+        assert_eq!(deadlines.throttled_for(start + SECOND), Some(999 * SECOND));
+        assert_eq!(deadlines.next(), (until, Due::Resume));
+        assert!(deadlines.is_throttled(until - SECOND) && !deadlines.is_throttled(until));
+        deadlines.resumed();
+        assert_eq!(deadlines.next(), (until + 15 * SECOND, Due::Tidy));
+        deadlines.tidied();
+        assert_eq!(deadlines.next(), (until + 300 * SECOND, Due::End(End::SlowFrame)));
     }
 
     #[test]

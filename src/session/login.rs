@@ -193,6 +193,7 @@ impl Session {
                 true => Stay::Elsewhere,
                 false => Stay::Here,
             },
+            is_over_quota: false,
         });
         self.stage = SessionStage::Serving;
         self.inbound

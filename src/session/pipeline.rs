@@ -14,6 +14,8 @@ pub(super) struct RequestHead {
     pub(super) correlation_id: i32,
     /// When its last byte was read.
     pub(super) at: Instant,
+    /// Whether quotas have counted it.
+    pub(super) is_counted: bool,
 }
 
 impl RequestHead {
@@ -25,6 +27,7 @@ impl RequestHead {
             version: i16::from_be_bytes([v0, v1]),
             correlation_id: i32::from_be_bytes([c0, c1, c2, c3]),
             at,
+            is_counted: false,
         })
     }
 
@@ -141,6 +144,7 @@ mod tests {
                 version: 0,
                 correlation_id: 0,
                 at,
+                is_counted: false,
             };
             match event {
                 'f' => pipeline.expect(crate::vcluster::pending::samples::pending(number as i32), head),
@@ -185,6 +189,7 @@ mod tests {
             version: 0,
             correlation_id: 0,
             at: Instant::now(),
+            is_counted: false,
         };
         let mut pipeline = Pipeline::default();
         pipeline.expect(crate::vcluster::pending::samples::pending(1), head);

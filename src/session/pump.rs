@@ -156,6 +156,7 @@ impl Session {
         self.pauses.requests.is_none()
             && self.deferred.is_none()
             && self.stage.reads()
+            && !self.deadlines.is_throttled(self.now)
             && self.pipeline.len() < limits.max_in_flight
             && self.outbound.queued_bytes() + self.pipeline.waiting_bytes() < limits.max_queued_bytes
             && self.upstream.queued_bytes() < limits.max_queued_bytes
@@ -208,6 +209,7 @@ impl Session {
                 version: 0,
                 correlation_id: 0,
                 at: self.now,
+                is_counted: false,
             };
             self.count_request(head);
             return self.on_raw_sasl(&frame.bytes, head);
@@ -302,6 +304,11 @@ impl Session {
                     cx.waker().wake_by_ref();
                 }
                 Due::Tidy => self.tidy(),
+                Due::Resume => {
+                    self.deadlines.resumed();
+                    // The next turn reads.
+                    cx.waker().wake_by_ref();
+                }
             }
         }
     }

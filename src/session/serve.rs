@@ -119,17 +119,25 @@ impl Session {
             self.wait_for_route(request, attempt);
             return Ok(());
         }
+        self.setup.seat.asked(self.now);
+        let Unplanned {
+            frame,
+            share,
+            mut head,
+        } = request;
+        self.count_use(&view, &frame, &mut head);
+        let begun = self.work_begins();
         let Some(caller) = &self.caller else {
             return Err(End::NotLoggedIn);
         };
-        self.setup.seat.asked(self.now);
-        let Unplanned { frame, share, head } = request;
         let planned = api::request(&view, caller, &mut self.subscriptions, (frame, results), attempt);
         self.audit(&view, caller, head.api_key, &planned.denied);
         self.tell_of_rules(caller, &planned.ruled, head);
         self.tell_of_right(&view, caller, &planned.plan, head);
         self.count(&LocalErrors::of_plan(&planned.plan, head.api()), head);
-        self.carry_out(&view, planned.plan, share, head)
+        let carried_out = self.carry_out(&view, planned.plan, share, head);
+        self.work_ended(begun);
+        carried_out
     }
 
     fn carry_out(
@@ -285,12 +293,18 @@ impl Session {
 
     /// Gives the client an answer of the broker, of whose records this is known.
     pub(super) fn tell(&mut self, frame: Frame, results: &RecordResults) -> Result<(), End> {
-        let Some(awaited) = self.pipeline.answered() else {
+        let Some(mut awaited) = self.pipeline.answered() else {
             return Err(End::BadUpstream);
         };
+        if awaited.pending.consumes() {
+            self.count_consumed(frame.bytes.len());
+        }
+        awaited.pending.throttled_for(self.throttle_ms());
+        let begun = self.work_begins();
         let answer = self.converted(awaited.pending, awaited.head, results, frame.bytes)?;
         self.outbound.push(answer, frame.share);
         self.answered(awaited.head, self.now);
+        self.work_ended(begun);
         for (answer, head) in awaited.followers {
             self.outbound.push(answer, None);
             self.answered(head, self.now);
@@ -300,7 +314,7 @@ impl Session {
 
     /// A broker's answer as the client gets it.
     pub(super) fn converted(
-        &self,
+        &mut self,
         pending: Pending,
         head: RequestHead,
         results: &RecordResults,
@@ -322,11 +336,13 @@ impl Session {
             );
         }
         self.count(&answer.errors, head);
+        self.throttled_by_broker(answer.throttle_ms);
         Ok(answer.frame)
     }
 
     /// Answers a request in its turn.
     pub(super) fn reply(&mut self, answer: Segments, head: RequestHead) {
+        let answer = self.throttled(answer, head);
         if let Some((answer, head)) = self.pipeline.reply(answer, head) {
             self.outbound.push(answer, None);
             self.answered(head, Instant::now());

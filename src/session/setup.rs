@@ -19,6 +19,7 @@ use super::orders::Orders;
 use super::passage::Passage;
 use super::passwords::Passwords;
 use super::patterns::Patterns;
+use super::throttle::Meters;
 use crate::auth::certificate::ClientCertificate;
 use crate::backend::Pools;
 use crate::keys::RecordKeys;
@@ -70,6 +71,8 @@ pub struct SessionShared {
     pub(super) failed_logins: FailedLogins,
     pub(super) complaints: Arc<Complaints>,
     pub(super) patterns: Arc<Patterns>,
+    /// The meters of what clients use that have quotas.
+    pub(super) meters: Arc<Meters>,
     pub replicated: StateAccess,
     pub metrics: Arc<NodeMetrics>,
     /// The keys of providers of tokens.
@@ -96,12 +99,18 @@ impl SessionShared {
             passwords: Arc::new(Passwords::new(Arc::clone(&metrics))),
             complaints: Arc::new(Complaints::new(&metrics.guards)),
             patterns: Arc::new(Patterns::new(metrics.guards.clone())),
+            meters: Arc::new(Meters::new()),
             limits,
             replicated,
             metrics,
             keys,
             record_keys,
         }
+    }
+
+    /// The meters of what clients use that have quotas.
+    pub fn meters(&self) -> Arc<Meters> {
+        Arc::clone(&self.meters)
     }
 }
 

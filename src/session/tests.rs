@@ -16,6 +16,7 @@ mod held;
 mod messages;
 mod passwords;
 mod policies;
+mod quotas;
 mod relay;
 mod share;
 mod switching;

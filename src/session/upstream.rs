@@ -75,6 +75,8 @@ pub(super) struct UpstreamSide {
     is_outdated: bool,
     /// Whether another session may have the lane after this one.
     is_clean: bool,
+    /// Until then the broker does not read the lane.
+    rests_until: Option<Instant>,
     inbound: Inbound,
     outbound: Outbound,
 }
@@ -95,6 +97,7 @@ impl UpstreamSide {
             login: LoginAs::Gateway,
             is_outdated: false,
             is_clean: true,
+            rests_until: None,
             inbound: Inbound::new(max_frame_bytes),
             outbound: Outbound::default(),
         }
@@ -236,6 +239,11 @@ impl UpstreamSide {
         self.is_clean = false;
     }
 
+    /// The broker does not read the lane until then: whoever had it next would wait.
+    pub(super) fn rests_until(&mut self, until: Instant) {
+        self.rests_until = self.rests_until.max(Some(until));
+    }
+
     /// Whether another session may have the lane after this one. One that may not is closed with its client's connection.
     pub(super) fn may_be_shared(&self) -> bool {
         self.is_clean
@@ -246,11 +254,13 @@ impl UpstreamSide {
         let destination = self.destination.take();
         self.is_outdated = false;
         self.passing = None;
+        let rests_until = self.rests_until.take();
         let link = std::mem::replace(&mut self.link, Link::None);
         let (Link::Open(lane), Some(destination)) = (link, destination) else {
             return;
         };
-        if !self.is_clean || self.inbound.has_partial() || !self.outbound.is_empty() {
+        let rests = rests_until.is_some_and(|until| until > Instant::now());
+        if rests || !self.is_clean || self.inbound.has_partial() || !self.outbound.is_empty() {
             return;
         }
         if let Some(pool) = self.pools.get(&destination.cluster) {

@@ -35,6 +35,8 @@ pub enum Component {
     Reporter,
     /// It follows switches to another physical cluster.
     RouteKeeper,
+    /// It shares quotas with the other nodes.
+    QuotaKeeper,
     /// It follows the files that physical clusters refer to.
     SecretReader,
 }
@@ -58,6 +60,7 @@ impl Component {
             Self::Announcer => ComponentKind::Announcer,
             Self::Reporter => ComponentKind::Reporter,
             Self::RouteKeeper => ComponentKind::RouteKeeper,
+            Self::QuotaKeeper => ComponentKind::QuotaKeeper,
             Self::SecretReader => ComponentKind::SecretReader,
         }
     }
@@ -77,6 +80,7 @@ impl Component {
             | Self::Announcer
             | Self::Reporter
             | Self::RouteKeeper
+            | Self::QuotaKeeper
             | Self::SecretReader => false,
         }
     }
@@ -100,6 +104,7 @@ impl fmt::Display for Component {
             Self::Announcer => write!(f, "the announcer of addresses that cannot be opened"),
             Self::Reporter => write!(f, "the reporter of how physical clusters are reached"),
             Self::RouteKeeper => write!(f, "the follower of switches to another physical cluster"),
+            Self::QuotaKeeper => write!(f, "the one who shares quotas with the other nodes"),
             Self::SecretReader => write!(f, "the reader of the files that physical clusters refer to"),
         }
     }

@@ -20,6 +20,7 @@ mod group;
 mod internal_topics;
 pub(super) mod items;
 mod local_errors;
+mod mutations;
 mod permit;
 pub(super) mod records;
 mod resources;
@@ -79,10 +80,11 @@ use self::ask::{Aim, Ask, Stop};
 pub use self::back::BadAnswer;
 use self::back::{Back, part_of};
 pub use self::change::changed;
-pub use self::description::{Api, ServedVersions, VersionRange};
+pub use self::description::{Api, QuotaUse, ServedVersions, VersionRange};
 pub use self::freshness::{Freshness, freshness};
 use self::gate::Gate;
 pub use self::local_errors::LocalErrors;
+pub use self::mutations::AskedMutations;
 pub use self::permit::{Basis, Permit, Permitted};
 pub use self::several::{Gathered, Gathering, gathered};
 use self::table::api_of;
@@ -93,7 +95,8 @@ use super::record_work::{RecordResults, RecordWork};
 use super::subscriptions::Subscriptions;
 use super::view::View;
 use crate::wire::{
-    Edits, Narrow, RequestHeader, Segments, WireError, correlation_id, walk_request, walk_response,
+    Class, Detail, Edits, Message, Narrow, RequestHeader, Segments, WireError, correlation_id, walk_request,
+    walk_response,
 };
 
 /// The bounds of requests that the gateway answers itself: it reads every entry, and makes as many of its answer. An
@@ -224,6 +227,8 @@ pub struct Answered {
     /// The errors that the gateway answers in place of what the broker said. What it refused of the request is counted
     /// by its plan.
     pub errors: LocalErrors,
+    /// For how long the broker does not read its connection, in milliseconds.
+    pub throttle_ms: u32,
 }
 
 /// The records of a broker's answer that must be judged before it is told; none when there are none.
@@ -270,6 +275,7 @@ pub fn response(
         let mut edits = Edits::new();
         let mut back = Back::new(view, caller, &pending, results);
         (forwarded.response.convert)(&mut back, message, &mut edits)?;
+        let throttle_ms = say_throttle(message, pending.throttle_ms, &mut edits);
         edits.remove_unknown(message);
         let gateway_refused = match caller.seen_as {
             SeenAs::Gateway => gateway_refused::hide(message, &mut edits),
@@ -281,8 +287,53 @@ pub fn response(
             frame,
             gateway_refused,
             errors,
+            throttle_ms,
         })
     })
+}
+
+/// Has an answer say for how long the client is not read, unless it says that the broker does not read for longer. Gives what
+/// the broker said.
+fn say_throttle(message: Message<'_>, throttle_ms: u32, edits: &mut Edits) -> u32 {
+    let Some(node) = message.root().child_of(Class::ThrottleTimeMs) else {
+        return 0;
+    };
+    let of_broker = node
+        .int()
+        .and_then(|ms| u32::try_from(ms).ok())
+        .unwrap_or_default();
+    if throttle_ms > of_broker {
+        edits.set_int(node, i64::from(throttle_ms));
+    }
+    of_broker
+}
+
+/// An answer of the gateway's own that says for how long the client is not read, where an answer of that API and version can.
+pub fn throttled(answer: Segments, api: (i16, i16), throttle_ms: u32) -> Segments {
+    let frame = answer.body();
+    let told = TAPE.with_borrow_mut(|tape| {
+        let message = walk_response(api, &frame, Detail::Classified, tape)?;
+        let mut edits = Edits::new();
+        say_throttle(message, throttle_ms, &mut edits);
+        edits.finish(message, &frame)
+    });
+    // What cannot be walked says nothing.
+    told.unwrap_or(answer)
+}
+
+/// The mutations that a request asks for, whether they will be made or not; none, if it is not of an API that makes some.
+pub fn mutations(view: &View, frame: &[u8]) -> Option<AskedMutations> {
+    let header = RequestHeader::parse(frame).ok()?;
+    let api = api_of(header.api_key)?;
+    let QuotaUse::Mutations { .. } = api.uses() else {
+        return None;
+    };
+    mutations::asked(view, api, (header, frame))
+}
+
+/// The thing that requests of an API use, of those that quotas are for.
+pub fn uses(api_key: i16) -> QuotaUse {
+    api_of(api_key).map_or(QuotaUse::Nothing, Api::uses)
 }
 
 /// Answers a request that comes in the middle of a login, if it is one that brokers are seen to answer: clients learn

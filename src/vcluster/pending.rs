@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::api::description::{Ahead, Api, ConnectionUse};
+use super::api::description::{Ahead, Api, ConnectionUse, QuotaUse};
 use super::api::items::Refusals;
 use super::api::records::FetchFacts;
 use super::api::topics::Shape;
@@ -24,6 +24,8 @@ pub struct Pending {
     /// The names that the request was renamed by: the answer holds those, whatever the view says by then.
     pub(super) names: Arc<Names>,
     pub(super) then: Then,
+    /// For how long the client is not read once it has the answer, in milliseconds.
+    pub(super) throttle_ms: u32,
 }
 
 impl Pending {
@@ -36,6 +38,16 @@ impl Pending {
     /// Whether the answer may hold records that policies look at.
     pub fn may_hold_records(&self) -> bool {
         matches!(self.then, Then::Fetched(..))
+    }
+
+    /// Whether the bytes of the answer count as consumed.
+    pub fn consumes(&self) -> bool {
+        self.api.uses() == QuotaUse::ConsumedBytes
+    }
+
+    /// Has the answer say for how long the client is not read once it has it.
+    pub fn throttled_for(&mut self, ms: u32) {
+        self.throttle_ms = ms;
     }
 
     /// Whether the answer may tell of topics that the view does not show yet, and then waits for them.
@@ -292,6 +304,7 @@ pub(crate) mod samples {
             version: 0,
             names: Names::compile(None, Scope::Aliases, sources),
             then: Then::Nothing,
+            throttle_ms: 0,
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Caller {
     pub place: Place,
     pub seen_as: SeenAs,
     pub stay: Stay,
+    /// Whether it has made more mutations than its quota allows.
+    pub is_over_quota: bool,
 }
 
 /// Whether the node goes on serving a client.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use klamm_raft::model::{
-    AccountGroup, AclBinding, ClusterId, GroupName, Limits, Neighbours, NodeId, NodeRecord, Policy, PolicyId,
-    PolicyName, Revision, Shared, SigningKeys, VclusterKind, VclusterName, VclusterState,
+    AccountGroup, AclBinding, ClusterId, GroupName, Limits, Liveness, Neighbours, NodeId, NodeRecord, Policy,
+    PolicyId, PolicyName, Revision, Shared, SigningKeys, VclusterKind, VclusterName, VclusterState,
 };
 
 use super::api::table::Apis;
@@ -21,6 +21,7 @@ use crate::auth::Directory;
 use crate::authz::{AclIndex, AclRef, IfNoAcl, Principal};
 use crate::backend::topology::{Features, Topologies};
 use crate::policy::{BroughtAcls, GroupMembers, Policies, RequestPolicies};
+use crate::quota::Quotas;
 
 /// A virtual cluster's current view, shared by its sessions. A session loads it for each request and each answer.
 pub type SharedView = Arc<ArcSwap<View>>;
@@ -49,6 +50,8 @@ pub struct View {
     pub request_policies: Option<Arc<RequestPolicies>>,
     /// Those that both are compiled from.
     pub stored_policies: StoredPolicies,
+    /// The quotas of clients; none where nobody has one.
+    pub quotas: Option<Arc<Quotas>>,
 }
 
 /// The policies that concern a virtual cluster, as stored.
@@ -168,6 +171,7 @@ impl View {
             policies: policies(previous, &stored_policies),
             request_policies: request_policies(previous, &stored_policies),
             stored_policies,
+            quotas: quotas(previous, state, nodes),
         };
         if foreign.is_empty() {
             view
@@ -266,6 +270,22 @@ fn request_policies(previous: Option<&View>, stored: &StoredPolicies) -> Option<
     }
     let policies = RequestPolicies::compile(&stored.everywhere, &stored.own, &stored.members);
     (!policies.is_empty()).then(|| Arc::new(policies))
+}
+
+/// The quotas, if there are any: those of `previous` where nothing changed. Sessions know by the pointer whether they are others.
+/// Nodes that may serve clients share what is allowed.
+fn quotas(
+    previous: Option<&View>,
+    state: &VclusterState,
+    nodes: &BTreeMap<NodeId, NodeRecord>,
+) -> Option<Arc<Quotas>> {
+    if state.quotas.is_empty() {
+        return None;
+    }
+    let serving = nodes.values().filter(|node| node.liveness != Liveness::Down);
+    let serving = u32::try_from(serving.count()).unwrap_or(u32::MAX);
+    let quotas = Quotas::new(state.quotas.clone(), serving);
+    Some(reuse(previous.and_then(|view| view.quotas.as_ref()), quotas))
 }
 
 impl StoredPolicies {

@@ -10,6 +10,8 @@ mod group;
 mod newer;
 #[path = "cases/operations.rs"]
 mod operations;
+#[path = "cases/quotas.rs"]
+mod quotas;
 #[path = "cases/transaction.rs"]
 mod transaction;
 
@@ -53,6 +55,7 @@ pub(crate) fn all() -> Vec<Flow> {
         transaction::flows(),
         admin::flows(),
         operations::flows(),
+        quotas::flows(),
     ]
     .concat()
 }

@@ -126,6 +126,7 @@ fn caller(name: &str) -> Caller {
         },
         seen_as: SeenAs::Gateway,
         stay: Stay::Here,
+        is_over_quota: false,
     }
 }
 

@@ -137,6 +137,7 @@ impl World {
                 },
                 seen_as: SeenAs::Gateway,
                 stay: Stay::Here,
+                is_over_quota: false,
             },
             connection: Mutex::new(connection),
             secrets: secrets.into(),

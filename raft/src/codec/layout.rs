@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{CodecError, Format};
 use crate::command::Proposal;
 use crate::model::{
-    AccountGroup, ClusterId, ClusterReports, ClusterRoutes, GroupName, Level, NodeId, PhysicalCluster,
-    Policy, PolicyId, Revision, Roster, Shared, State, VclusterName, VclusterState,
+    AccountGroup, ClientQuotas, ClusterId, ClusterReports, ClusterRoutes, GroupName, Level, NodeId,
+    PhysicalCluster, Policy, PolicyId, Revision, Roster, Shared, State, VclusterName, VclusterState,
 };
 use crate::types::{LeaderId, LogEntry, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
 
@@ -188,6 +188,29 @@ impl PhysicalClustersV2 {
     }
 }
 
+/// The client quotas of virtual clusters that have some, which level 2 has added.
+#[derive(Serialize, Deserialize)]
+struct QuotasV2(BTreeMap<VclusterName, Shared<ClientQuotas>>);
+
+impl QuotasV2 {
+    fn of(state: &State) -> Self {
+        let vclusters = state.vclusters.iter();
+        let with_some = vclusters.filter(|(_, vcluster)| !vcluster.quotas.is_empty());
+        Self(
+            with_some
+                .map(|(name, vcluster)| (name.clone(), vcluster.quotas.clone()))
+                .collect(),
+        )
+    }
+
+    fn put_into(self, state: &mut State) -> Result<(), CodecError> {
+        for (name, quotas) in self.0 {
+            vcluster(state, &name)?.quotas = quotas;
+        }
+        Ok(())
+    }
+}
+
 /// The virtual cluster that an addition belongs to.
 fn vcluster<'a>(state: &'a mut State, name: &VclusterName) -> Result<&'a mut VclusterState, CodecError> {
     let vcluster = state.vclusters.get_mut(name);
@@ -203,6 +226,7 @@ pub(super) fn write_additions(state: &State, bytes: &mut Vec<u8>) -> Result<(), 
         super::write(&WithdrawalsV2::of(state), bytes)?;
         super::write(&state.roster, bytes)?;
         super::write(&PhysicalClustersV2::of(state), bytes)?;
+        super::write(&QuotasV2::of(state), bytes)?;
     }
     #[cfg(feature = "next-level")]
     if state.level >= Level::NEXT {
@@ -226,6 +250,9 @@ pub(super) fn read_additions(state: &mut State, level: Level, content: &[u8]) ->
         all += roster.1;
         let (physical, read): (PhysicalClustersV2, usize) = super::read(&content[all..])?;
         physical.put_into(state);
+        all += read;
+        let (quotas, read): (QuotasV2, usize) = super::read(&content[all..])?;
+        quotas.put_into(state)?;
         all += read;
     }
     #[cfg(feature = "next-level")]

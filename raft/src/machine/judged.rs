@@ -45,7 +45,8 @@ fn of_client(command: &Command) -> Option<&VclusterName> {
     match command {
         Command::CreateAcls { vcluster, .. }
         | Command::DeleteAcls { vcluster, .. }
-        | Command::AlterScramCredentials { vcluster, .. } => Some(vcluster),
+        | Command::AlterScramCredentials { vcluster, .. }
+        | Command::AlterQuotas { vcluster, .. } => Some(vcluster),
         _ => None,
     }
 }
@@ -105,6 +106,7 @@ pub(super) fn withdrawn_from(state: &State, command: &Command) -> WithdrawnFrom 
         | Command::PutAccessToken { .. }
         | Command::UseAccessToken { .. }
         | Command::RaiseLevel { .. }
+        | Command::AlterQuotas { .. }
         | Command::ChangeMembers(_) => return WithdrawnFrom::Nobody,
         #[cfg(feature = "next-level")]
         Command::Next { .. } => return WithdrawnFrom::Nobody,

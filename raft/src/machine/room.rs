@@ -36,11 +36,13 @@ fn growth(state: &State, command: &Command) -> u64 {
         Command::OrderPolicies(ordered) => larger_priorities(ordered.order.len()),
         Command::PhysicalCluster(change) => super::physical::growth(state, change),
         Command::AlterScramCredentials { put, .. } if put.is_empty() => 0,
+        Command::AlterQuotas { changes, .. } if changes.iter().all(|change| change.value.is_none()) => 0,
         Command::PutAlias { .. }
         | Command::RepointAlias { .. }
         | Command::PutAccount { .. }
         | Command::PutToken { .. }
         | Command::AlterScramCredentials { .. }
+        | Command::AlterQuotas { .. }
         | Command::CreateAcls { .. }
         | Command::SettleNames { .. }
         | Command::AssignBrokers { .. }

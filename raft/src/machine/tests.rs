@@ -8,6 +8,7 @@ mod marks;
 mod members;
 mod physical;
 mod policies;
+mod quotas;
 mod routes;
 mod signing;
 

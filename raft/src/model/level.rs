@@ -22,6 +22,8 @@ impl Level {
     pub const MEMBERS: Self = Self(2);
     /// Adds physical clusters that are resources, and those that stand in for others.
     pub const PHYSICAL_CLUSTERS: Self = Self(2);
+    /// Adds client quotas.
+    pub const QUOTAS: Self = Self(2);
     /// The highest that this version of klamm knows.
     pub const NEWEST: Self = Self::POLICIES;
     /// A stand-in for the level after the newest, for tests of upgrades.

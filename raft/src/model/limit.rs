@@ -46,6 +46,8 @@ pub enum Limit {
     Groups,
     /// Members of groups, of all together.
     GroupMembers,
+    /// Users, clients and addresses of a virtual cluster that have client quotas.
+    Quotas,
 }
 
 /// The owner of the things that are counted. Virtual clusters can be given limits of their own.
@@ -59,7 +61,7 @@ const MIB: u64 = 1 << 20;
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Vclusters,
         Self::AliasTopics,
         Self::ServiceAccounts,
@@ -78,6 +80,7 @@ impl Limit {
         Self::GlobalPolicies,
         Self::Groups,
         Self::GroupMembers,
+        Self::Quotas,
     ];
 
     /// The most that there may be, where nobody says otherwise.
@@ -85,7 +88,7 @@ impl Limit {
         match self {
             Self::Vclusters => 5_000,
             Self::AliasTopics | Self::Acls | Self::GroupMembers => 50_000,
-            Self::ServiceAccounts | Self::ContestedNames => 10_000,
+            Self::ServiceAccounts | Self::ContestedNames | Self::Quotas => 10_000,
             Self::Tokens | Self::ScramCredentials => 20_000,
             Self::AclBytes => 8 * MIB,
             Self::SpecBytes => MIB,
@@ -118,6 +121,7 @@ impl Limit {
             Self::GlobalPolicies => "globalPolicies",
             Self::Groups => "groups",
             Self::GroupMembers => "groupMembers",
+            Self::Quotas => "quotas",
         }
     }
 
@@ -139,6 +143,7 @@ impl Limit {
             | Self::StateBytes
             | Self::ProducerMarks => Level::FIRST,
             Self::Policies | Self::GlobalPolicies | Self::Groups | Self::GroupMembers => Level::POLICIES,
+            Self::Quotas => Level::QUOTAS,
         }
     }
 
@@ -162,7 +167,8 @@ impl Limit {
             | Self::AclBytes
             | Self::SpecBytes
             | Self::ContestedNames
-            | Self::Policies => Of::Vcluster,
+            | Self::Policies
+            | Self::Quotas => Of::Vcluster,
         }
     }
 
@@ -209,6 +215,7 @@ impl fmt::Display for Limit {
             Self::GlobalPolicies => "policies of all virtual clusters",
             Self::Groups => "groups of accounts",
             Self::GroupMembers => "members in all groups together",
+            Self::Quotas => "users, clients and addresses with quotas",
         })
     }
 }

@@ -138,6 +138,7 @@ impl VclusterState {
             Limit::SpecBytes => self.spec.bytes_without_acls() + self.notes.bytes(),
             Limit::ContestedNames => count(self.holders.len()),
             Limit::Policies => count(self.policies.len()),
+            Limit::Quotas => count(self.quotas.len()),
             Limit::Vclusters
             | Limit::AccessTokens
             | Limit::Nodes
@@ -178,6 +179,7 @@ impl VclusterState {
             times: _,
             policies,
             rights_withdrawn: _,
+            quotas,
         } = self;
         let shared = [
             spec.bytes(),
@@ -189,6 +191,7 @@ impl VclusterState {
             holders.bytes(),
             notes.bytes(),
             policies.bytes(),
+            quotas.bytes(),
         ];
         SMALL_PARTS_BYTES + BROKER_BYTES * count(brokers.len()) + shared.iter().sum::<u64>()
     }

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, DnsLabel, Holder,
-    Limits, NamePrefix, Notes, Policy, PolicyId, PortSlot, ProducerMark, Revision, ScramCredential,
-    ScramUser, ServiceAccount, Shared, Standard, TokenId, TokenRecord, TopicName, VclusterName,
+    AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClientQuotas, ClusterId,
+    DnsLabel, Holder, Limits, NamePrefix, Notes, Policy, PolicyId, PortSlot, ProducerMark, Revision,
+    ScramCredential, ScramUser, ServiceAccount, Shared, Standard, TokenId, TokenRecord, TopicName,
+    VclusterName,
 };
 
 /// The name of the virtual cluster that is always there.
@@ -134,6 +135,9 @@ pub struct VclusterState {
     /// The last revision at which a client of it may have lost the right to make a change. Level 1 does not have it.
     #[serde(skip)]
     pub rights_withdrawn: Revision,
+    /// Client quotas. Level 1 does not have them.
+    #[serde(skip)]
+    pub quotas: Shared<ClientQuotas>,
 }
 
 /// When something was made and changed, in seconds since the Unix epoch, by the clock of the node that was asked.
@@ -164,6 +168,7 @@ impl VclusterState {
             times: Times::default(),
             policies: Shared::default(),
             rights_withdrawn: Revision::default(),
+            quotas: Shared::default(),
         }
     }
 

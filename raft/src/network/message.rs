@@ -14,7 +14,7 @@ use crate::codec::{self, CodecError, Format};
 use crate::command::Proposal;
 use crate::founding::FoundingId;
 use crate::lease::ProcessId;
-use crate::model::{Level, NewNode, NodeId, Revision};
+use crate::model::{Level, NewNode, NodeId, QuotaDemand, Revision};
 use crate::outcome::{Outcome, Refusal};
 use crate::types::TypeConfig;
 
@@ -42,6 +42,7 @@ impl Format for Request {
             | Self::Settled { .. }
             | Self::Acknowledged { .. } => Level::LEASES,
             Self::Members | Self::Admit(_) => Level::MEMBERS,
+            Self::Demands(_) => Level::QUOTAS,
         }
     }
 }
@@ -122,6 +123,8 @@ pub(crate) enum Request {
     Acknowledged {
         before: u64,
     },
+    /// So much is wanted on the sender of what quotas are for.
+    Demands(Vec<QuotaDemand>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use super::seats::Whereabouts;
 use crate::boots::KnownBoots;
 use crate::command::Proposal;
 use crate::lease::ProcessId;
-use crate::model::{NodeId, Revision};
+use crate::model::{NodeId, QuotaDemand, Revision};
 
 /// The peers by id.
 pub(crate) type PeerMap = BTreeMap<NodeId, Arc<Peer>>;
@@ -190,6 +190,16 @@ impl Peers {
         limit: Duration,
     ) -> Result<(), CallError> {
         self.note(leader, Request::Release { process }, limit).await
+    }
+
+    /// Tells a peer how much is wanted here.
+    pub(crate) async fn wants(
+        &self,
+        peer: NodeId,
+        demands: Vec<QuotaDemand>,
+        limit: Duration,
+    ) -> Result<(), CallError> {
+        self.note(peer, Request::Demands(demands), limit).await
     }
 
     async fn note(&self, leader: NodeId, request: Request, limit: Duration) -> Result<(), CallError> {

@@ -52,6 +52,10 @@ impl Service {
             Request::Join { cluster } => self.join(cluster).await,
             Request::Show { after } => Ok(Response::Shown(self.show(after).await)),
             Request::Members => Ok(Response::Members(self.members())),
+            Request::Demands(demands) => {
+                self.core.demands.note(from, demands);
+                Ok(Response::Noted)
+            }
             request => match self.core.raft.get() {
                 Some(raft) => self.answer_with(raft, from, request).await,
                 None => Err(Failure::NotTakingPart),
@@ -100,9 +104,11 @@ impl Service {
             Request::Propose(_) => Ok(Response::Taken(TakeAnswer::DiskFull)),
             Request::Admit(new) => Ok(Response::Admission(self.admit(*new).await)),
             Request::Floor => Ok(Response::Floor(floor_as_leader(raft).await)),
-            Request::Describe | Request::Join { .. } | Request::Show { .. } | Request::Members => {
-                Err(Failure::NotUnderstood)
-            }
+            Request::Describe
+            | Request::Join { .. }
+            | Request::Show { .. }
+            | Request::Members
+            | Request::Demands(_) => Err(Failure::NotUnderstood),
         }
     }
 

@@ -10,13 +10,15 @@ use tokio::time::{Instant, timeout};
 use super::core::Core;
 use super::{Applied, ProposeError, leasing};
 use crate::command::{Change, Command};
-use crate::model::{Liveness, NodeId};
+use crate::model::{Liveness, NodeId, QuotaDemand};
 use crate::status::Readiness;
 
 /// How long a peer may take to become leader.
 const TRANSFER: Duration = Duration::from_secs(3);
 /// How long taking leave may take.
 const LEAVE: Duration = Duration::from_millis(1500);
+/// How long it may take to tell a peer what is wanted here: the next time comes soon.
+const TELL: Duration = Duration::from_millis(700);
 const TRANSFER_POLL: Duration = Duration::from_millis(10);
 
 /// A request of the handle.
@@ -27,6 +29,9 @@ pub(super) enum Call {
     },
     TransferLeadership {
         done: oneshot::Sender<()>,
+    },
+    TellDemands {
+        demands: Vec<QuotaDemand>,
     },
     Drain {
         answer: oneshot::Sender<Result<(), ProposeError>>,
@@ -65,6 +70,15 @@ pub(super) async fn serve(
                     transfer_leadership(&core).await;
                     done.send(()).ok();
                 });
+            }
+            Call::TellDemands { demands } => {
+                for peer in core.peers.all() {
+                    let (core, demands) = (core.clone(), demands.clone());
+                    tokio::spawn(async move {
+                        // Who cannot be told hears the next.
+                        core.peers.wants(peer.id, demands, TELL).await.ok();
+                    });
+                }
             }
             Call::Drain { answer } => {
                 readiness.send_replace(Readiness::Draining);

@@ -15,6 +15,7 @@ use super::{Applied, ProposeError};
 use crate::codec;
 use crate::command::{Change, Command, Proposal};
 use crate::config::{Tuning, Upgrade};
+use crate::demands::HeardDemands;
 use crate::disk_space::DiskSpace;
 use crate::lease::{Lease, ProcessId};
 use crate::machine;
@@ -69,6 +70,7 @@ pub(crate) struct Core {
     pub(super) process: ProcessId,
     pub(super) lease: Lease,
     pub(crate) granting: Arc<Granting>,
+    pub(crate) demands: Arc<HeardDemands>,
     /// Whether this node serves no clients any more, and will not.
     pub(super) has_left: AtomicBool,
 }

@@ -139,6 +139,7 @@ impl Node {
             readiness: readiness_seen,
             visible: core.visible.clone(),
             lease: core.lease.clone(),
+            demands: Arc::clone(&core.demands),
             peers: core.peers.clone(),
             members: core.members.clone(),
             taken_port,
@@ -211,6 +212,7 @@ fn core(
         process,
         lease,
         granting,
+        demands: Arc::default(),
         has_left: AtomicBool::new(false),
     }
 }

@@ -219,7 +219,7 @@ async fn what_would_be_something_else_is_refused() {
         ),
         (
             class("io.conduktor.gateway.interceptor.safeguard.ProducerRateLimitingPolicyPlugin"),
-            "nothing limits rates yet",
+            "rates are limited by client quotas (kafka-configs)",
         ),
         (
             class("io.conduktor.gateway.interceptor.chaos.SimulateSlowBrokerPlugin"),

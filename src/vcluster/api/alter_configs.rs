@@ -6,7 +6,7 @@ use super::back::{Back, BadAnswer};
 use super::config_reader::{self, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
 use super::config_values::{self, PLACES, PhysicalValues};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::error_code::{ErrorCode, NOT_OWNED};
 use super::items::{self, Sieve};
@@ -30,6 +30,7 @@ pub(super) const ALTER_CONFIGS: Api = Api {
         way: Way::Home,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -45,6 +46,7 @@ pub(super) const INCREMENTAL_ALTER_CONFIGS: Api = Api {
         way: Way::Home,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::description::{Api, Way};
 use super::error_code::ErrorCode;
 use super::gate::Gate;
+use super::mutations;
 use super::permit::Permitted;
 use crate::authz::Resource;
 use crate::vcluster::brokers::BOOTSTRAP_BROKER;
@@ -234,7 +235,13 @@ impl<'a> Ask<'a> {
             version: self.version(),
             names: Arc::clone(&self.view.names),
             then,
+            throttle_ms: 0,
         }
+    }
+
+    /// Whether the caller has made so many mutations that the request is to make none.
+    pub(super) fn is_over_quota(&self) -> bool {
+        self.caller.is_over_quota && mutations::is_refusable(self.api, self.version())
     }
 
     /// Whether there is a physical cluster that requests can go to.

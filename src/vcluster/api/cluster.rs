@@ -3,7 +3,7 @@
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer, cluster_operations};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way, Whom,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way, Whom,
 };
 use super::error_code::ErrorCode;
 use crate::vcluster::pending::{Asked, Then};
@@ -25,6 +25,7 @@ pub(super) const DESCRIBE_CLUSTER: Api = Api {
         },
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: Some(
             "Everybody who has logged in may know the brokers; only the bitfield depends on rights.",
         ),

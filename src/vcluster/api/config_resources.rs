@@ -4,7 +4,7 @@ use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
 use super::config_reader::CLIENT_METRICS;
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
 use super::resources;
@@ -25,6 +25,7 @@ pub(super) const LIST_CONFIG_RESOURCES: Api = Api {
         way: Way::Home,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };

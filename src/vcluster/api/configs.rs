@@ -4,7 +4,7 @@ use super::ask::{Ask, Others, Stop, Verdict};
 use super::back::{Back, BadAnswer};
 use super::config_reader::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way, Whom,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way, Whom,
 };
 use super::error_code::{ErrorCode, denial, naming_error};
 use super::resources::{judge_group, keep_shown, kind_of, physical_name, to_virtual};
@@ -29,6 +29,7 @@ pub(super) const DESCRIBE_CONFIGS: Api = Api {
         },
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };

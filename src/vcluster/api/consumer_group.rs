@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::ask::{Ask, Stop};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
 use super::expression;
@@ -29,6 +29,7 @@ pub(super) const CONSUMER_GROUP_HEARTBEAT: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Assigns,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -44,6 +45,7 @@ pub(super) const SHARE_GROUP_HEARTBEAT: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Assigns,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };

@@ -7,9 +7,9 @@ use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
 use super::config_values::{self, PLACES};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
-use super::error_code::{ErrorCode, REPEATED};
+use super::error_code::{ErrorCode, OVER_QUOTA, REPEATED};
 use super::items::{self, Sieve};
 use super::resources;
 use super::rules;
@@ -34,6 +34,7 @@ pub(super) const CREATE_TOPICS: Api = Api {
         way: Way::Home,
         connection: ConnectionUse::Free,
         ahead: Ahead::Creates(field::TOPICS),
+        uses: QuotaUse::Mutations { refused_from: 6 },
         needs_no_right: None,
     }),
 };
@@ -63,6 +64,10 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             continue;
         }
         match judge(ask, name, may_create_all)? {
+            Judged::Created(_) if ask.is_over_quota() => {
+                let error = ErrorCode::ThrottlingQuotaExceeded;
+                refuse(&mut sieve, (array, topic), error, OVER_QUOTA.into());
+            }
             Judged::Created(alias) => {
                 if let Err((error, words)) = create(ask, topic, &alias, &mut sieve)? {
                     refuse(&mut sieve, (array, topic), error, words.into());

@@ -2,7 +2,7 @@
 
 use super::ask::{Ask, Stop, Verdict};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::topics::{self, LISTED, Repeated, Shape};
 use crate::vcluster::pending::Then;
@@ -21,6 +21,7 @@ pub(super) const DELETE_RECORDS: Api = Api {
         way: Way::Leader,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };

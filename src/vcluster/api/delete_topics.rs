@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use super::ask::{Ask, Stop, Verdict};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
-use super::error_code::{ErrorCode, NOT_OWNED};
+use super::error_code::{ErrorCode, NOT_OWNED, OVER_QUOTA};
 use super::items::{self, Sieve};
 use crate::authz::Resource;
 use crate::vcluster::names::TopicId;
@@ -26,6 +26,7 @@ pub(super) const DELETE_TOPICS: Api = Api {
         way: Way::Home,
         connection: ConnectionUse::Free,
         ahead: Ahead::Deletes(field::RESPONSES),
+        uses: QuotaUse::Mutations { refused_from: 5 },
         needs_no_right: None,
     }),
 };
@@ -43,6 +44,19 @@ struct Refusal {
 enum Judged<'a> {
     Deleted(Cow<'a, Alias>),
     Refused(Refusal),
+}
+
+impl Judged<'_> {
+    /// A topic is not deleted while the caller has made more mutations than its quota allows.
+    fn within_quota(self, ask: &Ask<'_>) -> Self {
+        match self {
+            Self::Deleted(alias) if ask.is_over_quota() => refused(
+                ErrorCode::ThrottlingQuotaExceeded,
+                Some(alias.virtual_name.as_str()),
+            ),
+            judged => judged,
+        }
+    }
 }
 
 fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
@@ -73,7 +87,7 @@ fn by_names(
             sieve.drop(names, node);
             continue;
         }
-        match judge_name(ask, name, may_delete_all)? {
+        match judge_name(ask, name, may_delete_all)?.within_quota(ask) {
             Judged::Deleted(alias) => sieve.keep().set_text(node, Some(alias.physical_name.as_str())),
             Judged::Refused(refusal) => {
                 sieve.drop(names, node);
@@ -111,7 +125,7 @@ fn states(ask: &mut Ask<'_>, mut sieve: Sieve, topics: Node<'_>, may_delete_all:
             }
             None => judge_id(ask, id, may_delete_all)?,
         };
-        match judged {
+        match judged.within_quota(ask) {
             Judged::Deleted(alias) => to_physical(topic, &alias, sieve.keep()),
             Judged::Refused(refusal) => {
                 sieve.drop(topics, topic);
@@ -144,6 +158,7 @@ fn answer(sieve: &mut Sieve, refusal: Refusal, id: [u8; 16]) {
     let message = match refusal.error {
         ErrorCode::TopicAuthorizationFailed => NOT_AUTHORIZED.into(),
         ErrorCode::PolicyViolation => NOT_OWNED.into(),
+        ErrorCode::ThrottlingQuotaExceeded => OVER_QUOTA.into(),
         _ => Value::Null,
     };
     let item = sieve.refuse(refusal.error);

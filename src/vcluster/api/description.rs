@@ -42,6 +42,7 @@ pub(super) struct Forwarded {
     pub(super) way: Way,
     pub(super) connection: ConnectionUse,
     pub(super) ahead: Ahead,
+    pub(super) uses: QuotaUse,
     /// The reason why a request may go upstream although no right was granted for it, if there is one.
     pub(super) needs_no_right: Option<&'static str>,
 }
@@ -206,6 +207,20 @@ pub(in crate::vcluster) enum Ahead {
     Grows,
 }
 
+/// The thing that a request uses, of those that quotas are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuotaUse {
+    Nothing,
+    /// The bytes of the request are produced.
+    ProducedBytes,
+    /// The bytes of the answer are consumed.
+    ConsumedBytes,
+    /// Partitions are created or deleted. From this version on a client understands that this is refused.
+    Mutations {
+        refused_from: i16,
+    },
+}
+
 /// The versions of an API that are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServedVersions {
@@ -294,6 +309,12 @@ impl Api {
     /// The topics of its answers that the view may not show yet.
     pub(in crate::vcluster) fn ahead(&self) -> Ahead {
         self.forwarded().map_or(Ahead::Never, |forwarded| forwarded.ahead)
+    }
+
+    /// The thing that its requests use, of those that quotas are for.
+    pub(in crate::vcluster) fn uses(&self) -> QuotaUse {
+        self.forwarded()
+            .map_or(QuotaUse::Nothing, |forwarded| forwarded.uses)
     }
 
     /// The use of a connection that has served it.

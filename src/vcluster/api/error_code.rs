@@ -73,6 +73,7 @@ error_codes! {
     UnsupportedCompressionType = 76 "UNSUPPORTED_COMPRESSION_TYPE",
     FencedInstanceId = 82 "FENCED_INSTANCE_ID",
     InvalidRecord = 87 "INVALID_RECORD",
+    ThrottlingQuotaExceeded = 89 "THROTTLING_QUOTA_EXCEEDED",
     ResourceNotFound = 91 "RESOURCE_NOT_FOUND",
     DuplicateResource = 92 "DUPLICATE_RESOURCE",
     UnacceptableCredential = 93 "UNACCEPTABLE_CREDENTIAL",
@@ -101,6 +102,9 @@ pub(super) const NOT_OWNED: &str =
 /// The words on a request that the whole cluster must permit, where a broker names the permission.
 pub(super) const NEEDS_DESCRIBE: &str = "The request needs DESCRIBE permission.";
 pub(super) const NEEDS_ALTER: &str = "The request needs ALTER permission.";
+
+/// The words of a broker on mutations that are more than a quota allows.
+pub(super) const OVER_QUOTA: &str = "The throttling quota has been exceeded.";
 
 /// The words of a broker with an authorization error, where an answer has room for them.
 pub(super) fn denial(code: i16) -> Option<&'static str> {

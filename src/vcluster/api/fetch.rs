@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
 use super::records::{self, FetchFacts, KeptTopics};
@@ -32,6 +32,7 @@ pub(super) const FETCH: Api = Api {
         way: Way::Leader,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::ConsumedBytes,
         needs_no_right: None,
     }),
 };

@@ -3,7 +3,7 @@
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
 use super::internal_topics::{DEFAULT_REPLICATION, NOT_TO_BE_CREATED};
@@ -26,6 +26,7 @@ pub(super) const DESCRIBE_GROUPS: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -41,6 +42,7 @@ pub(super) const CONSUMER_GROUP_DESCRIBE: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -56,6 +58,7 @@ pub(super) const SHARE_GROUP_DESCRIBE: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -71,6 +74,7 @@ pub(super) const STREAMS_GROUP_DESCRIBE: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };

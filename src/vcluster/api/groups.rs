@@ -3,7 +3,7 @@
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::group::{self, LET_IN};
 use crate::authz::Resource;
@@ -23,6 +23,7 @@ pub(super) const LIST_GROUPS: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: Some(
             "The request names nothing, and the answer keeps only groups that the caller may describe.",
         ),
@@ -40,6 +41,7 @@ pub(super) const DELETE_GROUPS: Api = Api {
         way: Way::Groups,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use super::ask::{Ask, Stop, Verdict};
 use super::back::{Back, BadAnswer, cluster_operations, mark_leaderless};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way, Whom,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way, Whom,
 };
 use super::error_code::{ErrorCode, naming_error};
 use super::rules::AutoCreation;
@@ -35,6 +35,7 @@ pub(super) const METADATA: Api = Api {
         },
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: Some(
             "Everybody who has logged in may know the brokers. Only topics that the caller may describe are requested, or the answer is filtered by that right.",
         ),

@@ -4,7 +4,8 @@
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Offsets, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Offsets, QuotaUse, Request, Response, ServedVersions,
+    Way,
 };
 use super::error_code::{ErrorCode, in_words_or_none};
 use super::group::{self, NoMember};
@@ -26,6 +27,7 @@ pub(super) const OFFSET_FETCH: Api = Api {
         way: Way::Offsets(Offsets::Fetch),
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -41,6 +43,7 @@ pub(super) const DESCRIBE_SHARE_GROUP_OFFSETS: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Offsets, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Offsets, QuotaUse, Request, Response, ServedVersions,
+    Way,
 };
 use super::error_code::ErrorCode;
 use super::group::{self, LET_IN, NoMember};
@@ -27,6 +28,7 @@ pub(super) const LIST_OFFSETS: Api = Api {
         way: Way::Leader,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -42,6 +44,7 @@ pub(super) const OFFSET_FOR_LEADER_EPOCH: Api = Api {
         way: Way::Leader,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -57,6 +60,7 @@ pub(super) const OFFSET_COMMIT: Api = Api {
         way: Way::Offsets(Offsets::Commit),
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -72,6 +76,7 @@ pub(super) const OFFSET_DELETE: Api = Api {
         way: Way::Offsets(Offsets::Delete),
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };

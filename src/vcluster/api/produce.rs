@@ -3,7 +3,7 @@
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
 use super::records::{self, JudgedBatches, KeptTopics};
@@ -28,6 +28,7 @@ pub(super) const PRODUCE: Api = Api {
         way: Way::Leader,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::ProducedBytes,
         needs_no_right: None,
     }),
 };

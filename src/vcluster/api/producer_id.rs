@@ -3,7 +3,7 @@
 use super::ask::{Ask, Stop};
 use super::back::{self, Back, BadAnswer};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
 use super::transactional_id;
@@ -24,6 +24,7 @@ pub(super) const INIT_PRODUCER_ID: Api = Api {
         way: Way::Home,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };

@@ -22,10 +22,6 @@ const NEVER: &[(&[i16], &str)] = &[
         &[38, 39, 40, 41],
         "Delegation tokens: clients log in with tokens of the gateway, which do not outlive their account.",
     ),
-    (
-        &[49],
-        "A virtual cluster has no quotas, and those of the physical cluster concern all of its clients.",
-    ),
     (&[57, 64, 80, 81], "Maintenance of the physical cluster itself."),
 ];
 

@@ -3,7 +3,7 @@
 use super::ask::{Ask, Stop};
 use super::back;
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
 use crate::authz::Resource;
@@ -23,6 +23,7 @@ pub(super) const DESCRIBE_QUORUM: Api = Api {
         way: Way::Home,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };

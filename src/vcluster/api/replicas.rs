@@ -6,9 +6,9 @@ use std::cmp::Ordering;
 use super::ask::{Ask, Stop, Verdict};
 use super::back;
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
-use super::error_code::{ErrorCode, NEEDS_ALTER, NEEDS_DESCRIBE, NOT_OWNED, REPEATED, denial};
+use super::error_code::{ErrorCode, NEEDS_ALTER, NEEDS_DESCRIBE, NOT_OWNED, OVER_QUOTA, REPEATED, denial};
 use super::items::{self, Sieve};
 use super::rules;
 use super::topics::{self, Repeated, Shape};
@@ -31,6 +31,7 @@ pub(super) const CREATE_PARTITIONS: Api = Api {
         way: Way::Home,
         connection: ConnectionUse::Free,
         ahead: Ahead::Grows,
+        uses: QuotaUse::Mutations { refused_from: 3 },
         needs_no_right: None,
     }),
 };
@@ -46,6 +47,7 @@ pub(super) const ELECT_LEADERS: Api = Api {
         way: Way::Home,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -61,6 +63,7 @@ pub(super) const ALTER_PARTITION_REASSIGNMENTS: Api = Api {
         way: Way::Home,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -76,6 +79,7 @@ pub(super) const LIST_PARTITION_REASSIGNMENTS: Api = Api {
         way: Way::Home,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -140,6 +144,9 @@ fn create_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             Verdict::Refused(_) => None,
         };
         let (error, message) = match (ask.if_owned(verdict)?, not_more) {
+            (Verdict::Forwarded(_), _) if ask.is_over_quota() => {
+                (ErrorCode::ThrottlingQuotaExceeded, OVER_QUOTA.into())
+            }
             (Verdict::Forwarded(alias), _) => match grow(ask, topic, &alias, &mut sieve) {
                 Ok(()) => continue,
                 Err(words) => (ErrorCode::PolicyViolation, words.into()),

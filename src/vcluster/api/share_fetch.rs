@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
 use super::group;
@@ -33,6 +33,7 @@ pub(super) const SHARE_FETCH: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Bound,
         ahead: Ahead::Never,
+        uses: QuotaUse::ConsumedBytes,
         needs_no_right: None,
     }),
 };
@@ -48,6 +49,7 @@ pub(super) const SHARE_ACKNOWLEDGE: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Bound,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };

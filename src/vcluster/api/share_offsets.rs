@@ -2,7 +2,7 @@
 
 use super::ask::{Ask, Stop, Verdict};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::error_code::{ErrorCode, in_words_or_none, message};
 use super::group::{self, LET_IN};
@@ -24,6 +24,7 @@ pub(super) const ALTER_SHARE_GROUP_OFFSETS: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -39,6 +40,7 @@ pub(super) const DELETE_SHARE_GROUP_OFFSETS: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };

@@ -4,7 +4,7 @@
 use super::ask::{Ask, Stop};
 use super::back;
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
 use super::topics::{self, Repeated, Shape, in_words};
@@ -26,6 +26,7 @@ pub(super) const INITIALIZE_SHARE_GROUP_STATE: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };

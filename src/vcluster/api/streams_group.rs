@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::ask::{Ask, Stop};
 use super::config_values::{self, PLACES_OF_TOPOLOGIES};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
 use super::group;
@@ -32,6 +32,7 @@ pub(super) const STREAMS_GROUP_HEARTBEAT: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };

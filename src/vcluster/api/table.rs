@@ -47,6 +47,7 @@ pub static APIS: &[&Api] = &[
     &super::replicas::LIST_PARTITION_REASSIGNMENTS,
     &super::offsets::OFFSET_DELETE,
     &super::quotas::DESCRIBE_CLIENT_QUOTAS,
+    &super::quotas::ALTER_CLIENT_QUOTAS,
     &super::scram_users::DESCRIBE_USER_SCRAM_CREDENTIALS,
     &super::scram_users::ALTER_USER_SCRAM_CREDENTIALS,
     &super::quorum::DESCRIBE_QUORUM,

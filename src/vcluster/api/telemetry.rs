@@ -3,7 +3,7 @@
 use super::ask::{Ask, Stop};
 use super::back;
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
@@ -21,6 +21,7 @@ pub(super) const GET_TELEMETRY_SUBSCRIPTIONS: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Bound,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: Some(
             "Brokers require no right either: a client's identity is a number that they made up.",
         ),
@@ -38,6 +39,7 @@ pub(super) const PUSH_TELEMETRY: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Bound,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: Some("Brokers require no right either: what a client measures is its own."),
     }),
 };

@@ -15,6 +15,7 @@ mod passthrough;
 mod produce;
 mod policies;
 mod producers;
+mod quotas;
 mod rest;
 mod rights;
 mod rules;

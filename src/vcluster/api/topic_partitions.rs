@@ -3,7 +3,7 @@
 use super::ask::{Ask, Stop, Verdict};
 use super::back::{Back, BadAnswer, mark_leaderless};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::error_code::{ErrorCode, naming_error};
 use super::items::Sieve;
@@ -25,6 +25,7 @@ pub(super) const DESCRIBE_TOPIC_PARTITIONS: Api = Api {
         way: Way::Nowhere,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: Some(
             "Where all topics are requested, the answer keeps those that the caller may describe.",
         ),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::ask::{Ask, Stop, Verdict};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
 use super::topics::{self, COMMITTED, Repeated};
@@ -27,6 +27,7 @@ pub(super) const ADD_PARTITIONS_TO_TXN: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -42,6 +43,7 @@ pub(super) const ADD_OFFSETS_TO_TXN: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -57,6 +59,7 @@ pub(super) const END_TXN: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -72,6 +75,7 @@ pub(super) const TXN_OFFSET_COMMIT: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };

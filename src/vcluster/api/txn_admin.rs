@@ -6,7 +6,7 @@ use klamm_raft::model::{Operation, TopicName};
 use super::ask::{Ask, Stop};
 use super::back::{self, Back, BadAnswer};
 use super::description::{
-    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
 use super::topics::{self, COMMITTED, Shape, in_words};
@@ -27,6 +27,7 @@ pub(super) const WRITE_TXN_MARKERS: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -42,6 +43,7 @@ pub(super) const DESCRIBE_PRODUCERS: Api = Api {
         way: Way::Leader,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -57,6 +59,7 @@ pub(super) const DESCRIBE_TRANSACTIONS: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: None,
     }),
 };
@@ -72,6 +75,7 @@ pub(super) const LIST_TRANSACTIONS: Api = Api {
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
+        uses: QuotaUse::Nothing,
         needs_no_right: Some(
             "The request names nothing, and the answer keeps only transactions that the caller may describe.",
         ),

@@ -182,6 +182,7 @@ impl World {
                 place: Place::Bootstrap,
                 seen_as: SeenAs::Gateway,
                 stay: Stay::Here,
+                is_over_quota: false,
             },
         }
     }

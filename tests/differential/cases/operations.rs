@@ -1,4 +1,4 @@
-//! Requests of operators and brokers: replicas, disks, the quorum, quotas, SCRAM users, clients' metrics, and the state of
+//! Requests of operators and brokers: replicas, disks, the quorum, SCRAM users, clients' metrics, and the state of
 //! share groups.
 
 use klamm::wire::field;
@@ -15,14 +15,7 @@ const SCRAM_SHA_512: i8 = 2;
 
 pub(super) fn flows() -> Vec<Flow> {
     let mut flows = vec![scram_users(), share_state()];
-    let cases = [
-        replicas(),
-        disks(),
-        quorum(),
-        quotas(),
-        refused_scram_users(),
-        telemetry(),
-    ];
+    let cases = [replicas(), disks(), quorum(), refused_scram_users(), telemetry()];
     flows.extend(each(cases.concat()));
     flows
 }
@@ -108,49 +101,6 @@ fn quorum_of(name: &str) -> Fields {
         items(field::PARTITIONS, vec![partition]),
     ];
     vec![items(field::TOPICS, vec![topic])]
-}
-
-/// Nobody has set a quota.
-fn quotas() -> Vec<Case> {
-    vec![
-        Case::new(48, "all", |_| asked_quotas(&[], false)),
-        Case::new(48, "of a user", |_| {
-            asked_quotas(&[("user", EXACTLY, Some("orders-app"))], false)
-        }),
-        Case::new(48, "of the default user, and of any client", |_| {
-            asked_quotas(&[("user", DEFAULT, None), ("client-id", ANY, None)], true)
-        }),
-        Case::new(48, "of an unknown type", |_| {
-            asked_quotas(&[("planet", EXACTLY, Some("earth"))], false)
-        }),
-        Case::new(48, "of an unknown match", |_| {
-            asked_quotas(&[("user", 9, None)], false)
-        }),
-        Case::new(48, "of the same type twice", |_| {
-            asked_quotas(
-                &[("user", EXACTLY, Some("one")), ("user", EXACTLY, Some("two"))],
-                false,
-            )
-        }),
-    ]
-}
-
-const EXACTLY: i8 = 0;
-const DEFAULT: i8 = 1;
-const ANY: i8 = 2;
-
-fn asked_quotas(components: &[(&str, i8, Option<&str>)], strict: bool) -> Fields {
-    let component = |(kind, how, matched): &(&str, i8, Option<&str>)| {
-        vec![
-            is(field::ENTITY_TYPE, *kind),
-            is(field::MATCH_TYPE, *how),
-            matched.map_or_else(|| null(field::MATCH), |matched| is(field::MATCH, matched)),
-        ]
-    };
-    vec![
-        items(field::COMPONENTS, components.iter().map(component).collect()),
-        is(field::STRICT, strict),
-    ]
 }
 
 /// A credential comes, is shown, changes and goes.

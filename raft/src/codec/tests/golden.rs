@@ -205,6 +205,7 @@ fn what_is_released_is_as_it_was() {
 fn an_answer_has_the_level_of_what_it_refuses_with() {
     let snapshot = snapshot_of_level_2();
     assert!(!snapshot.state.policies.is_empty() && !snapshot.state.vclusters["partner"].policies.is_empty());
+    assert_eq!(snapshot.state.vclusters["partner"].quotas.len(), 4);
     let record = &snapshot.state.proposals[&NodeId(1)];
     let remembered = record.boots.iter().flat_map(|boot| boot.outcomes.values());
     let last = remembered.last().unwrap();

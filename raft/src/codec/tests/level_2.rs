@@ -5,8 +5,8 @@ use crate::model::{
     AccountGroup, AclName, AclRule, ClusterReport, Departure, FailureMode, GroupMember, HeaderAction,
     NewNode, NewPolicy, NodeId, NodeRecord, OpenedParts, Operation, OrderedPolicies, PatternType, Permission,
     PhysicalCluster, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, PolicyScope, PolicySpelling,
-    ReportedReach, RequestKind, RequestRule, RequestSetting, ResourceType, RouteKey, RuleEffect, SealedParts,
-    Times, TopicPattern, VoterPlan,
+    QuotaChange, QuotaEntity, QuotaKey, QuotaName, QuotaValue, ReportedReach, RequestKind, RequestRule,
+    RequestSetting, ResourceType, RouteKey, RuleEffect, SealedParts, Times, TopicPattern, VoterPlan,
 };
 
 /// With something in every place.
@@ -60,6 +60,7 @@ pub(crate) fn acls() -> PolicyAction {
 /// On virtual clusters that are there then, and on one that is not.
 pub(super) fn commands() -> Vec<Command> {
     [
+        of_quotas(),
         of_members(),
         of_groups(),
         of_physical_clusters(),
@@ -293,6 +294,37 @@ fn of_physical_clusters() -> Vec<Command> {
     changes
         .map(|change| Command::PhysicalCluster(Box::new(change)))
         .into()
+}
+
+fn of_quotas() -> Vec<Command> {
+    let named = |name: &str| QuotaName::Named(name.to_owned());
+    let change = |entity, key, value: Option<f64>| QuotaChange {
+        entity,
+        key,
+        value: value.map(QuotaValue::new),
+    };
+    let user = || QuotaEntity::User(named("alice"));
+    let pair = QuotaEntity::UserAndClient(QuotaName::Default, named("app"));
+    let changes = vec![
+        change(user(), QuotaKey::ProducerByteRate, Some(1e6)),
+        change(user(), QuotaKey::ConsumerByteRate, Some(2e6)),
+        change(user(), QuotaKey::ConsumerByteRate, None),
+        change(pair, QuotaKey::RequestPercentage, Some(12.5)),
+        change(
+            QuotaEntity::Client(QuotaName::Default),
+            QuotaKey::ControllerMutationRate,
+            Some(0.5),
+        ),
+        change(
+            QuotaEntity::Address(named("192.0.2.7")),
+            QuotaKey::ConnectionCreationRate,
+            Some(10.0),
+        ),
+    ];
+    vec![Command::AlterQuotas {
+        vcluster: "partner".parse().unwrap(),
+        changes,
+    }]
 }
 
 fn of_routes() -> Vec<Command> {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::codec::tests::level_2::new_node;
 use crate::codec::tests::{commands, entry, id, snapshot};
-use crate::model::{NodeId, PolicyId, PolicyKey, SigningKey};
+use crate::model::{NodeId, PolicyId, PolicyKey, QuotaDemand, QuotaHolder, QuotaKey, SigningKey};
 use crate::network::pieces;
 use crate::outcome::Refusal;
 
@@ -26,6 +26,21 @@ fn ballot() -> Ballot {
         vote: vote(),
         last: last(),
         transfer: true,
+    }
+}
+
+fn demand() -> QuotaDemand {
+    let holder = QuotaHolder {
+        vcluster: "partner".parse().expect("a name"),
+        key: QuotaKey::ConsumerByteRate,
+        user: Some("alice".to_owned()),
+        client: Some("app".to_owned()),
+        address: Some([192, 0, 2, 7].into()),
+    };
+    QuotaDemand {
+        holder,
+        thousandths: 1_500,
+        waits: true,
     }
 }
 
@@ -77,6 +92,7 @@ pub(crate) fn requests() -> Vec<(&'static str, Request)> {
         ("members", Request::Members),
         ("admit", Request::Admit(Box::new(new_node()))),
         ("acknowledged", Request::Acknowledged { before: 8 }),
+        ("demands", Request::Demands(vec![demand()])),
         (
             "settled",
             Request::Settled {

@@ -47,8 +47,14 @@ const ABSENT: [(&str, &str); 13] = [
         "DataQuality",
         "a policy with the action require demands something of records (pluginClass klamm.Policy)",
     ),
-    ("RateLimiting", "nothing limits rates yet"),
-    ("safeguard.Limit", "nothing limits rates yet"),
+    (
+        "RateLimiting",
+        "rates are limited by client quotas (kafka-configs)",
+    ),
+    (
+        "safeguard.Limit",
+        "rates are limited by client quotas (kafka-configs)",
+    ),
     (
         "AlterBrokerConfig",
         "configurations of brokers cannot be changed through a virtual cluster",

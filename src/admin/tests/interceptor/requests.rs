@@ -230,7 +230,7 @@ async fn demands_on_requests_that_would_be_others_are_refused() {
     for ((plugin, config), why) in [
         (
             number(json!({ "min": 1, "action": "THROTTLE" })),
-            "spec.config.numPartition: THROTTLE is not supported: nothing limits rates yet",
+            "spec.config.numPartition: THROTTLE is not supported: rates are limited by client quotas (kafka-configs)",
         ),
         (
             number(json!({ "min": 1, "action": "OVERRIDE" })),

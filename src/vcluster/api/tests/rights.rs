@@ -14,7 +14,7 @@ use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api::ask::Aim;
 use crate::vcluster::api::description::{
-    Ahead, AnsweredBy, ConnectionUse, Forwarded, Request, Response, Way,
+    Ahead, AnsweredBy, ConnectionUse, Forwarded, QuotaUse, Request, Response, Way,
 };
 use crate::vcluster::api::table::APIS;
 use crate::vcluster::api::{self, Api, Basis, Permit, Permitted, Question, ServedVersions, back};
@@ -274,6 +274,7 @@ const fn careless(needs_no_right: Option<&'static str>) -> Api {
             way: Way::Connected,
             connection: ConnectionUse::Free,
             ahead: Ahead::Never,
+            uses: QuotaUse::Nothing,
             needs_no_right,
         }),
     }

@@ -18,7 +18,7 @@ use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, Str
 use klamm_raft::command::Command;
 use klamm_raft::model::{
     AclBinding, AclEntry, AclMode, AliasTopic, BrokerKey, BrokerSlot, ClusterId, ListenerName, Namespace,
-    NodeId, NodeRecord, Operation, PatternType, Permission, PortSlot, ProducerMark, Protocol,
+    NodeId, NodeRecord, Operation, PatternType, Permission, PortSlot, ProducerMark, Protocol, QuotaChange,
     ResourcePattern, Revision, Standard, VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 use klamm_raft::outcome::Outcome;
@@ -293,6 +293,15 @@ impl World {
             Command::AlterScramCredentials { put, delete, .. } => {
                 self.state.scram.retain(|user, _| !delete.contains(user));
                 self.state.scram.extend(put.iter().cloned());
+            }
+            Command::AlterQuotas { changes, .. } => {
+                for QuotaChange { entity, key, value } in changes.iter().cloned() {
+                    let quotas = self.state.quotas.entry(entity).or_default();
+                    match value {
+                        Some(value) => quotas.insert(key, value),
+                        None => quotas.remove(&key),
+                    };
+                }
             }
             other => panic!("{other:?}"),
         }
@@ -585,5 +594,6 @@ fn caller(name: &str) -> Caller {
         },
         seen_as: SeenAs::Gateway,
         stay: Stay::Here,
+        is_over_quota: false,
     }
 }

@@ -145,7 +145,10 @@ impl RuledField {
         match action {
             ActionWord::Block => Ok(RuleEffect::Refuse),
             ActionWord::Info => Ok(RuleEffect::Observe),
-            ActionWord::Throttle => Err(self.refused("THROTTLE is not supported: nothing limits rates yet")),
+            ActionWord::Throttle => {
+                Err(self
+                    .refused("THROTTLE is not supported: rates are limited by client quotas (kafka-configs)"))
+            }
             ActionWord::Override => match (&self.setting, value) {
                 (Some(setting), Some(value)) => Ok(RuleEffect::Override {
                     settings: BTreeMap::from([(setting.clone(), value)]),

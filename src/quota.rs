@@ -1,0 +1,10 @@
+//! Client quotas (pure): which holds for whom, by Kafka's rules, and how long somebody waits who has used more. Time is an
+//! argument.
+
+mod meter;
+mod quotas;
+mod share;
+
+pub use meter::Meter;
+pub use quotas::{CountedFor, Found, Quotas};
+pub use share::{OtherNodes, WantedUse};
