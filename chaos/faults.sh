@@ -8,8 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly all=(none pause-follower pause-leader isolate-follower isolate-leader kill-leader one-way late-follower lease-clock
   day-clock full-disk slow-disk drain snapshot members)
-# Those of disks, in which no right comes and goes.
-readonly disks=(corrupt backup)
+# Those in which no right comes and goes: of disks, and of two Kafka clusters.
+readonly others=(corrupt backup switch)
 if [[ "${1:-}" == list ]]; then
   printf '%s\n' "${all[@]}"
   exit
@@ -18,12 +18,12 @@ fi
 readonly cargo="${CARGO:-cargo}" seconds="${1:-60}" seed="${2:-$RANDOM}"
 readonly planted="${CARGO_TARGET_DIR:-target}/debug/planted/klamm"
 faults=("${@:3}")
-((${#faults[@]})) || faults=("${all[@]}" "${disks[@]}")
+((${#faults[@]})) || faults=("${all[@]}" "${others[@]}")
 failed=()
 
 run() { # WORDS…
   local binary=() kind=(rights)
-  [[ " ${disks[*]} " == *" $1 "* ]] && kind=()
+  [[ " ${others[*]} " == *" $1 "* ]] && kind=()
   [[ "$1" == lease-clock ]] && binary=(--binary "$planted")
   echo
   "$cargo" run --quiet --locked -p klamm-chaos -- "${binary[@]}" "${kind[@]}" "$@" --seconds "$seconds" --seed "$seed"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # planted.sh build: makes the nodes that can make mistakes, and puts them beside the others.
-# planted.sh [SECONDS] [SEED]: nodes that make a mistake with leases or disks on purpose, one mistake after the other, each under
-# the fault that shows it. Each must be found. The end says what went unnoticed.
+# planted.sh [SECONDS] [SEED]: nodes that make a mistake with leases, disks or switches on purpose, one mistake after the other,
+# each under the fault that shows it. Each must be found. The end says what went unnoticed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -42,6 +42,8 @@ lease from-receipt late-follower
 lease no-margin lease-clock
 lease counts-before-shown isolate-follower
 planted copies-taken "began with an old copy and serves" corrupt
+planted opened-at-once "requests reached a cluster that was left" switch
+planted marks-kept "errors after which they give up" switch
 
 echo
 if ((${#unnoticed[@]})); then

@@ -12,7 +12,9 @@ mod invariants;
 mod ports;
 mod relay;
 mod rights;
+mod switch;
 mod verdict;
+mod wire;
 mod workload;
 mod world;
 
@@ -26,6 +28,7 @@ use disks::DiskArguments;
 use faults::Faults;
 use history::History;
 use rights::RightsArguments;
+use switch::SwitchArguments;
 use verdict::Verdict;
 use world::{World, WorldSetup};
 
@@ -57,6 +60,8 @@ enum Action {
     Corrupt(DiskArguments),
     /// Makes backups under load, loses disks, and brings the cluster back.
     Backup(DiskArguments),
+    /// Switches requests from one Kafka cluster to another and back, and looks in what order they reach the brokers.
+    Switch(SwitchArguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -69,6 +74,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Some(Action::Rights(arguments)) => return rights::run(arguments, &binary),
         Some(Action::Corrupt(arguments)) => return disks::corrupt(arguments, &binary),
         Some(Action::Backup(arguments)) => return disks::backup(arguments, &binary),
+        Some(Action::Switch(arguments)) => return switch::run(arguments, &binary),
         None => {}
     }
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
@@ -96,6 +102,13 @@ fn main() -> anyhow::Result<ExitCode> {
         world.keep().display()
     ));
     Ok(ExitCode::FAILURE)
+}
+
+/// Says something, and waits until somebody says a line.
+fn wait_after(said: &str) -> anyhow::Result<()> {
+    say(said);
+    std::io::stdin().read_line(&mut String::new())?;
+    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "this is what the command is for")]

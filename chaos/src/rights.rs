@@ -22,8 +22,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 
-use crate::say;
 use crate::world::{World, WorldSetup};
+use crate::{say, wait_after};
 use clients::{SUPER_USER, Scene, Tokens, USER};
 use clocks::LeaseClocks;
 use effects::Effects;
@@ -136,13 +136,6 @@ fn surroundings(arguments: &RightsArguments) -> Result<WorldSetup, String> {
         .filter_map(|(name, value)| Some((name, value?)));
     setup.of_all.extend(given);
     Ok(setup)
-}
-
-/// Says something, and waits until somebody says a line.
-fn wait_after(said: &str) -> anyhow::Result<()> {
-    say(said);
-    std::io::stdin().read_line(&mut String::new())?;
-    Ok(())
 }
 
 /// Differences between nodes; a doubt, where some node does not say what it knows.

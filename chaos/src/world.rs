@@ -197,6 +197,13 @@ impl World {
         addresses.collect()
     }
 
+    /// The address on a node that stands for what a port of any node does.
+    pub(crate) fn address_at(&self, id: usize, port: u16) -> SocketAddr {
+        let place = usize::from(port - self.ports.port(0)) % PORTS_OF_A_NODE;
+        let place = u16::try_from(place).unwrap_or_default();
+        (Ipv4Addr::LOCALHOST, self.ports.port(first_port(id) + place)).into()
+    }
+
     pub(crate) fn is_running(&self, id: usize) -> bool {
         self.nodes[id].process.is_some() && !self.nodes[id].is_paused
     }

@@ -14,7 +14,7 @@ const CLOCK: &str = "PLANTED_CLOCK";
 /// So many requests are looked at by one reading of an old clock.
 const OLD_FOR: u64 = 64;
 
-/// A mistake that one could make with leases, or with data directories.
+/// A mistake that one could make with leases, with data directories, or with switches between physical clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlantedMistake {
     /// A change is acknowledged when it is committed.
@@ -37,10 +37,14 @@ pub enum PlantedMistake {
     CountsBeforeShown,
     /// A process is taken for its node whatever its data directory has.
     CopiesTaken,
+    /// Requests go to another physical cluster before all nodes have let go of the last one.
+    OpenedAtOnce,
+    /// Producer ids are marked as they were when requests come back to a physical cluster.
+    MarksKept,
 }
 
 /// By their names.
-const MISTAKES: [(&str, PlantedMistake); 10] = [
+const MISTAKES: [(&str, PlantedMistake); 12] = [
     ("acknowledged-at-commit", PlantedMistake::AcknowledgedAtCommit),
     ("lease-ignored", PlantedMistake::LeaseIgnored),
     ("view-first", PlantedMistake::ViewFirst),
@@ -51,6 +55,8 @@ const MISTAKES: [(&str, PlantedMistake); 10] = [
     ("no-margin", PlantedMistake::NoMargin),
     ("counts-before-shown", PlantedMistake::CountsBeforeShown),
     ("copies-taken", PlantedMistake::CopiesTaken),
+    ("opened-at-once", PlantedMistake::OpenedAtOnce),
+    ("marks-kept", PlantedMistake::MarksKept),
 ];
 
 /// Whether this process makes a mistake.
@@ -69,6 +75,11 @@ pub fn is_planted(mistake: PlantedMistake) -> bool {
         )
     });
     *PLANTED == Some(mistake)
+}
+
+/// Whether a change is acknowledged when it is committed.
+pub(crate) fn acknowledges_at_commit() -> bool {
+    is_planted(PlantedMistake::AcknowledgedAtCommit) || is_planted(PlantedMistake::OpenedAtOnce)
 }
 
 /// A clock that runs wrong.

@@ -2,20 +2,19 @@
 //! that it cannot be created here, and who may not is told that.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
-use bytes::{Buf, Bytes, BytesMut};
+use anyhow::{Context, ensure};
 use kafka_protocol::messages::create_acls_request::AclCreation;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::delete_acls_request::DeleteAclsFilter;
 use kafka_protocol::messages::{
-    CreateAclsRequest, CreateTopicsRequest, DeleteAclsRequest, DescribeAclsRequest, RequestHeader,
-    ResponseHeader, SaslAuthenticateRequest, SaslHandshakeRequest, TopicName,
+    CreateAclsRequest, CreateTopicsRequest, DeleteAclsRequest, DescribeAclsRequest, TopicName,
 };
-use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use kafka_protocol::protocol::StrBytes;
+
+use crate::wire::Connection;
 
 /// The topic whose creation is asked for.
 const TOPIC: &str = "probe";
@@ -24,8 +23,6 @@ const TOPIC: &str = "probe";
 const DENIED: i16 = 29;
 /// POLICY_VIOLATION.
 const NOT_HERE: i16 = 44;
-/// SASL_AUTHENTICATION_FAILED.
-const REFUSED: i16 = 58;
 
 /// Kafka's codes: a topic, CREATE, allow, literal.
 const RESOURCE: i8 = 2;
@@ -43,10 +40,10 @@ pub(super) enum Decision {
     Fatal(i16),
 }
 
-/// A connection that has logged in.
+/// A client that has logged in.
 #[derive(Debug)]
 pub(super) struct Client {
-    stream: TcpStream,
+    connection: Connection,
 }
 
 impl Client {
@@ -57,19 +54,8 @@ impl Client {
         token: &str,
         limit: Duration,
     ) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, limit)?;
-        stream.set_read_timeout(Some(limit))?;
-        stream.set_nodelay(true)?;
-        let mut client = Self { stream };
-        let mechanism = StrBytes::from_static_str("PLAIN");
-        client.ask(1, &SaslHandshakeRequest::default().with_mechanism(mechanism))?;
-        let message = Bytes::from(format!("\0{user}\0{token}"));
-        let answer = client.ask(1, &SaslAuthenticateRequest::default().with_auth_bytes(message))?;
-        match answer.error_code {
-            0 => Ok(client),
-            REFUSED => bail!(LoginRefused),
-            other => bail!("the login was answered with {other}"),
-        }
+        let connection = Connection::log_in(address, (user, token), limit)?;
+        Ok(Self { connection })
     }
 
     /// Asks whether the user may create the topic, and waits for the answer.
@@ -87,12 +73,12 @@ impl Client {
         let request = CreateTopicsRequest::default()
             .with_topics(vec![topic])
             .with_timeout_ms(1000);
-        self.send(2, &request)
+        self.connection.send(2, &request)
     }
 
     /// Waits for the answer.
     pub(super) fn decision(&mut self) -> anyhow::Result<Decision> {
-        let answer = self.receive::<CreateTopicsRequest>(2)?;
+        let answer = self.connection.receive::<CreateTopicsRequest>(2)?;
         let topic = answer.topics.first().context("a topic")?;
         Ok(match topic.error_code {
             NOT_HERE => Decision::Allowed,
@@ -111,7 +97,9 @@ impl Client {
             .with_host(StrBytes::from_static_str("*"))
             .with_operation(OPERATION)
             .with_permission_type(ALLOW);
-        let answer = self.ask(1, &CreateAclsRequest::default().with_creations(vec![acl]))?;
+        let answer = self
+            .connection
+            .ask(1, &CreateAclsRequest::default().with_creations(vec![acl]))?;
         let error = answer.results.first().context("a result")?.error_code;
         ensure!(error == 0, "the right was not given: {error}");
         Ok(())
@@ -127,7 +115,9 @@ impl Client {
             .with_host_filter(None)
             .with_operation(OPERATION)
             .with_permission_type(ALLOW);
-        let answer = self.ask(1, &DeleteAclsRequest::default().with_filters(vec![filter]))?;
+        let answer = self
+            .connection
+            .ask(1, &DeleteAclsRequest::default().with_filters(vec![filter]))?;
         let result = answer.filter_results.first().context("a result")?;
         ensure!(
             result.error_code == 0,
@@ -144,7 +134,7 @@ impl Client {
             .with_pattern_type_filter(ANY)
             .with_operation(ANY)
             .with_permission_type(ANY);
-        let answer = self.ask(1, &request)?;
+        let answer = self.connection.ask(1, &request)?;
         ensure!(
             answer.error_code == 0,
             "rights were not told: {}",
@@ -156,40 +146,7 @@ impl Client {
             .map(|resource| format!("{resource:?}"))
             .collect())
     }
-
-    fn ask<R: Request>(&mut self, version: i16, request: &R) -> anyhow::Result<R::Response> {
-        self.send(version, request)?;
-        self.receive::<R>(version)
-    }
-
-    fn send<R: Request>(&mut self, version: i16, request: &R) -> anyhow::Result<()> {
-        let mut body = BytesMut::new();
-        let header = RequestHeader::default()
-            .with_request_api_key(R::KEY)
-            .with_request_api_version(version);
-        header.encode(&mut body, R::header_version(version))?;
-        request.encode(&mut body, version)?;
-        self.stream.write_all(&u32::try_from(body.len())?.to_be_bytes())?;
-        Ok(self.stream.write_all(&body)?)
-    }
-
-    fn receive<R: Request>(&mut self, version: i16) -> anyhow::Result<R::Response> {
-        let mut length = [0; 4];
-        self.stream.read_exact(&mut length)?;
-        let mut answer = vec![0; u32::from_be_bytes(length) as usize];
-        self.stream.read_exact(&mut answer)?;
-        let mut answer = Bytes::from(answer);
-        ResponseHeader::decode(&mut answer, R::Response::header_version(version))?;
-        let decoded = R::Response::decode(&mut answer, version)?;
-        ensure!(!answer.has_remaining(), "bytes are left over");
-        Ok(decoded)
-    }
 }
-
-/// The gateway said that the token is wrong, which it is not.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the login was refused")]
-pub(super) struct LoginRefused;
 
 fn principal(user: &str) -> StrBytes {
     StrBytes::from_string(format!("User:{user}"))

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::client::{Client, Decision, LoginRefused};
+use super::client::{Client, Decision};
 use super::tally::{Standing, Tally};
+use crate::wire::LoginRefused;
 use crate::world::NODES;
 
 /// The account whose right comes and goes.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use super::NODES;
@@ -48,6 +48,29 @@ impl Admin {
                 "spec": {"type": "Partner", "aclEnabled": true, "superUsers": ["super-user"]},
             }),
         )
+    }
+
+    /// Makes an alias of a topic of `main`.
+    pub(crate) fn create_alias(&self, alias: &str, topic: &str) -> Told {
+        self.put(
+            "alias-topic",
+            &json!({
+                "kind": "AliasTopic", "apiVersion": "gateway/v2", "metadata": {"name": alias, "vCluster": VCLUSTER},
+                "spec": {"physicalCluster": "main", "physicalName": topic},
+            }),
+        )
+    }
+
+    /// Switches requests for `main` to a physical cluster.
+    pub(crate) fn switch(&self, to: &str) -> anyhow::Result<()> {
+        let request = self
+            .agent
+            .post(self.path("cluster/routes/switch"))
+            .header("Authorization", AUTHORIZATION);
+        let mut answer = request.send_json(json!({ "cluster": "main", "to": to }))?;
+        let said = answer.body_mut().read_to_string()?;
+        ensure!(answer.status().is_success(), "{}: {said}", answer.status());
+        Ok(())
     }
 
     /// Where clients of the virtual cluster begin.

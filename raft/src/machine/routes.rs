@@ -125,7 +125,11 @@ fn open(state: &mut State, key: RouteKey, generation: u32, at_s: u64) -> Result<
     let RoutePhase::Fenced { from, .. } = &route.phase else {
         return Ok(Outcome::Unchanged);
     };
-    if *from != route.target {
+    let is_marked_anew = *from != route.target;
+    #[cfg(feature = "planted")]
+    let is_marked_anew =
+        is_marked_anew && !crate::planted::is_planted(crate::planted::PlantedMistake::MarksKept);
+    if is_marked_anew {
         let led: Vec<VclusterName> = state.led_by(&key).cloned().collect();
         marks::renew_of(state, &led, &key.cluster)?;
     }

@@ -121,7 +121,7 @@ impl Core {
             .map_err(|_| ProposeError::Stopped)?;
         let applied = self.commit(change, deadline).await?;
         #[cfg(feature = "planted")]
-        if crate::planted::is_planted(crate::planted::PlantedMistake::AcknowledgedAtCommit) {
+        if crate::planted::acknowledges_at_commit() {
             return Ok(applied);
         }
         self.shown_everywhere(applied, deadline).await
