@@ -52,8 +52,8 @@ pub(crate) use resources::utc::utc;
 pub use routes_view::{PhaseView, RouteView};
 pub use services::{
     AnswerLater, BackupCover, BackupFile, CannotAsk, CannotBackUp, CommittedOffsets, ConfirmNewest,
-    FindTopic, Finding, ListPhysicalTopics, MakeBackup, ProposeChange, ProviderFacts, Services, TopicBounds,
-    Unready,
+    FindTopic, Finding, IsGroupMeant, ListPhysicalTopics, MakeBackup, PositionsOfGroups, ProposeChange,
+    ProviderFacts, Services, TopicBounds, Unready,
 };
 pub use variables::Variables;
 

@@ -39,7 +39,7 @@ pub use pool::{Lease, LeaseError, Pool, Return};
 pub use pools::Pools;
 pub use relay::RelayError;
 pub use scram::ScramError;
-pub use survey::{Bounds, Committed, Survey, SurveyError};
+pub use survey::{Bounds, Committed, GroupPositions, Survey, SurveyError};
 pub use tls::ClientTlsError;
 pub(crate) use tls::check as check_tls;
 pub use topology::Topology;

@@ -1,6 +1,8 @@
 //! The rehearsal of a switch: everything that clients would notice if a physical cluster took over from another, as far as this
 //! node can see.
 
+mod groups;
+
 use std::collections::BTreeSet;
 
 use klamm_raft::model::{
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::services::Services;
 use crate::backend::topology::Topology;
+
+pub(super) use groups::look_at_groups;
 
 /// How many things of a kind are named.
 const NAMED: usize = 5;

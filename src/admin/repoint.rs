@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use klamm_raft::model::{AliasTopic, Neighbours, State, TopicName, VclusterName, VclusterState};
+use klamm_raft::model::{AliasTopic, ClusterId, Neighbours, State, TopicName, VclusterName, VclusterState};
 use klamm_raft::outcome::Refusal;
 
 use super::problem::ApiError;
@@ -59,7 +59,7 @@ async fn effects(
     (from, to): (&AliasTopic, &AliasTopic),
 ) -> Result<String, CannotAsk> {
     let committed = |alias: &AliasTopic| {
-        let names = names(state, (vcluster, own), alias);
+        let names = names_on(state, (vcluster, own), &alias.physical_cluster);
         (services.committed)(
             services.serving(&alias.physical_cluster),
             alias.physical_name.clone(),
@@ -71,10 +71,14 @@ async fn effects(
     Ok(text(&to.physical_name, &before?, &there?, &bounds?))
 }
 
-/// The names of groups where a topic is. No topic needs to be known for that.
-fn names(state: &State, (vcluster, own): (&VclusterName, &VclusterState), alias: &AliasTopic) -> Arc<Names> {
+/// The names of groups on a physical cluster. No topic needs to be known for that.
+pub(super) fn names_on(
+    state: &State,
+    (vcluster, own): (&VclusterName, &VclusterState),
+    cluster: &ClusterId,
+) -> Arc<Names> {
     let neighbours = Neighbours::of(vcluster, &own.spec.kind, &state.vclusters);
-    let cluster = Some(&alias.physical_cluster);
+    let cluster = Some(cluster);
     let sources = Sources {
         vcluster,
         cluster,

@@ -17,7 +17,7 @@ use super::here::Here;
 use super::variables::Variables;
 use crate::backend::config::{AnonymousClients, BackendConfig};
 use crate::backend::topology::{Topics, Topology};
-use crate::backend::{Bounds, Committed, Unusable};
+use crate::backend::{Bounds, Committed, GroupPositions, Unusable};
 use crate::config::{Reference, Unfollowed};
 use crate::listener::config::ListenerConfig;
 use crate::vcluster::rename::Names;
@@ -74,6 +74,13 @@ pub type ListPhysicalTopics = dyn Fn(ClusterId) -> AnswerLater<Result<Topics, Ca
 pub type CommittedOffsets =
     dyn Fn(ClusterId, TopicName, Arc<Names>) -> AnswerLater<Result<Committed, CannotAsk>> + Send + Sync;
 
+/// Whether a group, by its name on a physical cluster, is meant.
+pub type IsGroupMeant = dyn Fn(&str) -> bool + Send + Sync;
+
+/// Asks a physical cluster how many records groups have not read yet.
+pub type PositionsOfGroups =
+    dyn Fn(ClusterId, Arc<IsGroupMeant>) -> AnswerLater<Result<GroupPositions, CannotAsk>> + Send + Sync;
+
 /// Asks a physical cluster where the partitions of a topic begin and end.
 pub type TopicBounds =
     dyn Fn(ClusterId, TopicName) -> AnswerLater<Result<BTreeMap<i32, Bounds>, CannotAsk>> + Send + Sync;
@@ -127,6 +134,7 @@ pub struct Services {
     pub list_topics: Arc<ListPhysicalTopics>,
     pub committed: Arc<CommittedOffsets>,
     pub bounds: Arc<TopicBounds>,
+    pub positions: Arc<PositionsOfGroups>,
     pub topology: Arc<SeenTopology>,
     /// The state of this node alone.
     pub here: Arc<dyn Fn() -> Here + Send + Sync>,

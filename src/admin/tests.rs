@@ -23,7 +23,7 @@ use super::credentials::Guard;
 use super::*;
 use crate::backend::config::{AnonymousClients, BackendConfig, PlainLogin, Security, UpstreamLogin};
 use crate::backend::topology::{PhysicalTopic, Topology};
-use crate::backend::{Bounds, Committed};
+use crate::backend::{Bounds, Committed, GroupPositions};
 use crate::config::{AdminUser, Audience, HttpConfig, Reference, Role, Unfollowed, resolve_cluster};
 use crate::listener::config::ListenerConfig;
 use crate::secret::Secret;
@@ -349,6 +349,7 @@ impl Gateway {
                 Box::pin(std::future::ready(failure.map_or(Ok(committed), Err)))
             }),
             bounds: Arc::new(|_, _| Box::pin(std::future::ready(Ok(bounds())))),
+            positions: Arc::new(|_, _| Box::pin(std::future::ready(Ok(GroupPositions::default())))),
             topology: Arc::new(|_| Some(Arc::new(topology()))),
             here: Arc::new(move || seeing.here.lock().unwrap().clone()),
             unready: Arc::new(move || readying.unready.lock().unwrap().clone()),

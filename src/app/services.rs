@@ -80,6 +80,7 @@ pub(crate) fn services(parts: &NodeParts, config: &Config) -> Services {
         list_topics: lister(parts.upstreams.clone()),
         committed: committed(parts.upstreams.clone()),
         bounds: bounds(parts.upstreams.clone()),
+        positions: positions(parts.upstreams.clone()),
         topology: {
             let upstreams = parts.upstreams.clone();
             Arc::new(move |id| upstreams.get(id)?.picture.topology.borrow().clone())
@@ -196,6 +197,18 @@ fn bounds(upstreams: Upstreams) -> Arc<crate::admin::TopicBounds> {
             bounds.map_err(|error| cannot_ask(&cluster, Chain(&error)))
         })
     })
+}
+
+fn positions(upstreams: Upstreams) -> Arc<crate::admin::PositionsOfGroups> {
+    Arc::new(
+        move |cluster: ClusterId, is_meant: Arc<crate::admin::IsGroupMeant>| {
+            let survey = survey(&upstreams, &cluster);
+            Box::pin(async move {
+                let positions = survey?.positions(|group| is_meant(group)).await;
+                positions.map_err(|error| cannot_ask(&cluster, Chain(&error)))
+            })
+        },
+    )
 }
 
 fn survey(upstreams: &Upstreams, cluster: &ClusterId) -> Result<Survey, CannotAsk> {

@@ -1,5 +1,7 @@
-//! A survey of what groups have committed for a topic, and where its partitions begin and end: asked of the brokers for
-//! an operator, not for a client. It changes nothing.
+//! A survey of what groups have committed for a topic, where its partitions begin and end, and how far groups are from the ends of
+//! all their topics: asked of the brokers for an operator, not for a client. It changes nothing.
+
+mod positions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ use super::channel::ChannelError;
 use super::dial::{DialError, Dialer};
 use super::{Dialled, Topology};
 use crate::address::HostPort;
+
+pub use positions::GroupPositions;
 
 /// How long one survey may take.
 const SURVEY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -72,6 +76,19 @@ pub struct Committed {
     pub offsets: BTreeMap<String, BTreeMap<i32, i64>>,
     /// Groups that were not looked at, because there are too many.
     pub unread: usize,
+}
+
+/// Offsets, by topic and partition.
+type PartitionOffsets = BTreeMap<(String, i32), i64>;
+
+/// The partitions of each topic.
+type PartitionsOfTopics = BTreeMap<String, Vec<i32>>;
+
+/// The fate of a survey in which a topic is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WhenMissing {
+    Fails,
+    IsLeftOut,
 }
 
 /// Asks the brokers of one physical cluster.
@@ -126,7 +143,11 @@ impl Survey {
         let (groups, unread) = readable(listed.filter(|group| is_meant(group)).collect());
         let mut offsets = BTreeMap::new();
         for group in groups {
-            let of_group = committed_by(&mut line, &group, topic).await?;
+            let all = committed_by(&mut line, &group).await?.into_iter();
+            let of_topic = all.filter(|((of, _), _)| of == topic.as_str());
+            let of_group: BTreeMap<i32, i64> = of_topic
+                .map(|((_, partition), offset)| (partition, offset))
+                .collect();
             if !of_group.is_empty() {
                 offsets.insert(group.to_string(), of_group);
             }
@@ -137,16 +158,16 @@ impl Survey {
     /// Where the partitions of a topic begin and end.
     pub async fn bounds(&self, topic: &TopicName) -> Result<BTreeMap<i32, Bounds>, SurveyError> {
         within(async {
-            let leaders = self.leaders(topic).await?;
+            let led = self.led([topic.as_str()], WhenMissing::Fails).await?;
             let mut bounds = BTreeMap::new();
-            for (leader, partitions) in leaders {
+            for (leader, partitions) in led {
                 let broker = self.brokers.get(&leader).ok_or(SurveyError::NoBroker)?;
                 let mut line = self.dialer.dial(broker).await?;
-                let starts = offsets(&mut line, topic, &partitions, EARLIEST).await?;
-                let ends = offsets(&mut line, topic, &partitions, LATEST).await?;
+                let starts = offsets(&mut line, &partitions, EARLIEST).await?;
+                let ends = offsets(&mut line, &partitions, LATEST).await?;
                 bounds.extend(starts.into_iter().filter_map(|(partition, start)| {
                     let end = *ends.get(&partition)?;
-                    Some((partition, Bounds { start, end }))
+                    Some((partition.1, Bounds { start, end }))
                 }));
             }
             Ok(bounds)
@@ -154,25 +175,40 @@ impl Survey {
         .await
     }
 
-    /// The partitions of a topic that each broker leads.
-    async fn leaders(&self, topic: &TopicName) -> Result<BTreeMap<i32, Vec<i32>>, SurveyError> {
+    /// The partitions of topics that each broker leads, by topic.
+    async fn led(
+        &self,
+        topics: impl IntoIterator<Item = &str>,
+        missing: WhenMissing,
+    ) -> Result<BTreeMap<i32, PartitionsOfTopics>, SurveyError> {
         let broker = self.brokers.values().next().ok_or(SurveyError::NoBroker)?;
         let mut line = self.dialer.dial(broker).await?;
+        let topics = topics
+            .into_iter()
+            .map(|topic| MetadataRequestTopic::default().with_name(Some(wire(topic))));
         let request = MetadataRequest::default()
-            .with_topics(Some(vec![
-                MetadataRequestTopic::default().with_name(Some(wire(topic))),
-            ]))
+            .with_topics(Some(topics.collect()))
             .with_allow_auto_topic_creation(false);
         let answer = ask(&mut line, METADATA, &request).await?;
-        let mut leaders: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+        let mut led: BTreeMap<i32, PartitionsOfTopics> = BTreeMap::new();
         for told in &answer.topics {
-            accepted(told.error_code)?;
+            match missing {
+                WhenMissing::Fails => accepted(told.error_code)?,
+                WhenMissing::IsLeftOut if told.error_code != 0 => continue,
+                WhenMissing::IsLeftOut => {}
+            }
+            let name = told
+                .name
+                .as_ref()
+                .map(|name| name.as_str().to_owned())
+                .unwrap_or_default();
             for partition in &told.partitions {
-                let led = leaders.entry(partition.leader_id.0).or_default();
-                led.push(partition.partition_index);
+                let of_leader = led.entry(partition.leader_id.0).or_default();
+                let of_topic = of_leader.entry(name.clone()).or_default();
+                of_topic.push(partition.partition_index);
             }
         }
-        Ok(leaders)
+        Ok(led)
     }
 }
 
@@ -183,52 +219,53 @@ fn readable(mut groups: Vec<GroupId>) -> (Vec<GroupId>, usize) {
     (groups, unread)
 }
 
-/// The offsets that one group has committed for a topic.
-async fn committed_by(
-    line: &mut Dialled,
-    group: &GroupId,
-    topic: &TopicName,
-) -> Result<BTreeMap<i32, i64>, SurveyError> {
+/// The offsets that one group has committed, for all topics.
+async fn committed_by(line: &mut Dialled, group: &GroupId) -> Result<PartitionOffsets, SurveyError> {
     let request = OffsetFetchRequest::default()
         .with_group_id(group.clone())
         .with_topics(None);
     let answer = ask(line, OFFSET_FETCH, &request).await?;
     accepted(answer.error_code)?;
-    let of_topic = answer
-        .topics
-        .iter()
-        .filter(|told| told.name.as_str() == topic.as_str());
-    let partitions = of_topic.flat_map(|told| &told.partitions);
-    let committed =
-        partitions.filter(|partition| partition.error_code == 0 && partition.committed_offset >= 0);
-    Ok(committed
-        .map(|partition| (partition.partition_index, partition.committed_offset))
-        .collect())
+    let mut offsets = PartitionOffsets::new();
+    for topic in &answer.topics {
+        let partitions = topic.partitions.iter();
+        let committed =
+            partitions.filter(|partition| partition.error_code == 0 && partition.committed_offset >= 0);
+        offsets.extend(committed.map(|partition| {
+            let key = (topic.name.as_str().to_owned(), partition.partition_index);
+            (key, partition.committed_offset)
+        }));
+    }
+    Ok(offsets)
 }
 
-/// The offsets at a time, or at one of the ends.
+/// The offsets at a time, or at one of the ends, on the broker that leads the partitions.
 async fn offsets(
     line: &mut Dialled,
-    topic: &TopicName,
-    partitions: &[i32],
+    partitions: &PartitionsOfTopics,
     at: i64,
-) -> Result<BTreeMap<i32, i64>, SurveyError> {
+) -> Result<PartitionOffsets, SurveyError> {
     let partition = |index: &i32| {
         ListOffsetsPartition::default()
             .with_partition_index(*index)
             .with_timestamp(at)
     };
-    let topic = ListOffsetsTopic::default()
-        .with_name(wire(topic))
-        .with_partitions(partitions.iter().map(partition).collect());
+    let topics = partitions.iter().map(|(topic, partitions)| {
+        ListOffsetsTopic::default()
+            .with_name(wire(topic))
+            .with_partitions(partitions.iter().map(partition).collect())
+    });
     let request = ListOffsetsRequest::default()
         .with_replica_id(BrokerId(-1))
-        .with_topics(vec![topic]);
+        .with_topics(topics.collect());
     let answer = ask(line, LIST_OFFSETS, &request).await?;
-    let mut offsets = BTreeMap::new();
-    for partition in answer.topics.iter().flat_map(|topic| &topic.partitions) {
-        accepted(partition.error_code)?;
-        offsets.insert(partition.partition_index, partition.offset);
+    let mut offsets = PartitionOffsets::new();
+    for topic in &answer.topics {
+        for partition in &topic.partitions {
+            accepted(partition.error_code)?;
+            let key = (topic.name.as_str().to_owned(), partition.partition_index);
+            offsets.insert(key, partition.offset);
+        }
     }
     Ok(offsets)
 }
@@ -256,8 +293,8 @@ fn accepted(code: i16) -> Result<(), SurveyError> {
     }
 }
 
-fn wire(topic: &TopicName) -> WireTopic {
-    WireTopic(StrBytes::from_string(topic.as_str().to_owned()))
+fn wire(topic: &str) -> WireTopic {
+    WireTopic(StrBytes::from_string(topic.to_owned()))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::admin::body::{Body, Query};
 use crate::admin::change::{Made, Mode, Subject, UpsertResult};
 use crate::admin::credentials::{Reader, Writer, now_s};
 use crate::admin::problem::ApiError;
-use crate::admin::rehearsed::{RehearsalFinding, Severity, findings};
+use crate::admin::rehearsed::{RehearsalFinding, Severity, findings, look_at_groups};
 use crate::admin::resources::required;
 use crate::admin::resources::schema::{CONFIGURED, VCLUSTERS};
 use crate::admin::routes_view::RouteView;
@@ -186,7 +186,11 @@ async fn make(
         key,
         target,
     };
-    let findings = findings(services, &state, &switching.key, &switching.target);
+    let mut findings = findings(services, &state, &switching.key, &switching.target);
+    if mode.dry_mode {
+        // Brokers take their time to say.
+        findings.push(look_at_groups(services, &state, &switching.key, &switching.target).await);
+    }
     let blocks = findings
         .iter()
         .filter(|finding| finding.severity == Severity::Block);
