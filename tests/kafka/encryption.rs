@@ -1,10 +1,13 @@
 //! Encrypted records, with stock producers and consumers: plain for clients of the gateway, and not for those of the broker.
 
+#[path = "encryption/vault.rs"]
+mod vault;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
-use std::{env, thread};
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
@@ -22,6 +25,7 @@ use crate::batch;
 use crate::program::Program;
 use crate::scene::{CLUSTER, LIMIT, Login, Scene, counted, eventually, json as parsed, key_file, lines};
 use crate::wire::{Wire, plain};
+use vault::{Vault, VaultMood};
 
 const NONE: i16 = 0;
 const CORRUPT_MESSAGE: i16 = 2;
@@ -519,31 +523,73 @@ fn encrypted_records_are_copied_exactly_once_through_a_broker_kill() -> Result<(
     checked
 }
 
-/// Against a stand-in for HashiCorp Vault, or Vault itself, where one runs: `KLAMM_VAULT_URL` says where. It has the transit
-/// engine with the key `orders`, and takes the token `klamm-test`.
+/// Starts the node again, which has no data key then.
+fn forget(scene: &mut Scene) -> Result<()> {
+    let node = scene.stage.node_mut(1);
+    node.restart()?;
+    Ok(node.await_ready()?)
+}
+
+/// The transit engine of HashiCorp Vault, as a stand-in has it, wraps the data keys. While it does not answer, clients are told to
+/// try again, and it is not asked each time; when it has forgotten a key, nobody reads what was encrypted with it.
 #[test]
 fn a_key_service_wraps_the_keys() -> Result<()> {
-    let Ok(url) = env::var("KLAMM_VAULT_URL") else {
-        return Ok(());
-    };
-    let scene = Scene::start_with(1, "127.0.0.1", |stage| {
-        let token = stage.directory().join("vault-token");
-        fs::write(&token, "klamm-test")?;
-        let token = token.display();
+    const NAME: &str = "encrypted-vault";
+    let vault = Vault::start(&["orders"])?;
+    let mut scene = Scene::start_with(1, "127.0.0.1", |stage| {
+        let path = stage.directory().join("vault-token");
+        fs::write(&path, vault::TOKEN)?;
+        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+        let (url, token) = (&vault.url, path.display());
         let keys =
             format!("{{orders: {{kind: vault, url: '{url}', key: orders, token: {{file: {token}}}}}}}");
         Ok(vec![("KLAMM_KEYS".to_owned(), keys)])
     })?;
-    let user = setup(
-        &scene,
-        "encrypted-vault",
-        &json!({"type": "encrypt", "key": "orders", "headers": ["ssn"]}),
-    )?;
+    let encrypt = json!({"type": "encrypt", "key": "orders", "headers": ["ssn"]});
+    let user = setup(&scene, NAME, &encrypt)?;
     let sent: Vec<String> = (0..3)
         .map(|number| format!("ssn:secret-{number}\tk\tsecret-{number}"))
         .collect();
     produce(&scene, &user, "lz4", &sent)?;
     ensure!(consume(&scene, &user, 3)? == sent);
-    ensure!(!at_the_broker(&scene, "encrypted-vault", 3)?.contains("secret"));
+    ensure!(!at_the_broker(&scene, NAME, 3)?.contains("secret"));
+
+    let one = || batch::of(batch::record("one"));
+    for mood in [VaultMood::Sealed, VaultMood::Mute] {
+        vault.set_mood(mood);
+        forget(&mut scene)?;
+        let (mut wire, before) = (open(&user)?, vault.calls());
+        for _ in 0..10 {
+            let refused = write(&mut wire, "orders", one()?)?;
+            ensure!(refused.error_code == KAFKA_STORAGE_ERROR, "{mood:?}: {refused:?}");
+            let withheld = fetch(&mut wire, "orders", 0)?;
+            ensure!(
+                withheld.error_code == KAFKA_STORAGE_ERROR,
+                "{mood:?}: {withheld:?}"
+            );
+        }
+        let calls = vault.calls() - before;
+        ensure!((1..20).contains(&calls), "{mood:?}: asked {calls} times");
+        vault.set_mood(VaultMood::Well);
+        eventually("records are encrypted again", || {
+            Ok(write(&mut wire, "orders", one()?)?.error_code == NONE)
+        })?;
+        eventually("records are decrypted again", || {
+            Ok(fetch(&mut wire, "orders", 0)?.error_code == NONE)
+        })?;
+    }
+    vault.set_mood(VaultMood::Slow(Duration::from_millis(300)));
+    forget(&mut scene)?;
+    let written = write(&mut open(&user)?, "orders", one()?)?;
+    ensure!(written.error_code == NONE, "it is waited for: {written:?}");
+
+    vault.set_mood(VaultMood::Well);
+    vault.delete_key("orders");
+    forget(&mut scene)?;
+    let lost = fetch(&mut open(&user)?, "orders", 0)?;
+    ensure!(
+        [CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR].contains(&lost.error_code),
+        "{lost:?}"
+    );
     Ok(())
 }
