@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test full-state chaos faults planted fuzz interop interop-standard interop-partner clients failover faults-clients isolation quotas logins conformance integrations bench lint advisories fix schema kafka
+.PHONY: quickstart test full-state chaos faults planted fuzz interop interop-standard interop-partner clients failover faults-clients isolation encryption quotas logins conformance integrations bench lint advisories fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -84,6 +84,10 @@ faults-clients: kafka
 	chaos/planted.sh build
 	$(CARGO) build --workspace --locked
 	KLAMM_FAULTS='$(ARGS)' $(CARGO) test --locked --test kafka -- --ignored --nocapture clients_go_on_through
+
+# Encrypted records that a log cleaner compacts, and that are copied in transactions while a broker is killed: docs/POLICIES.md.
+encryption: kafka
+	$(CARGO) test --locked --test kafka -- --ignored --nocapture encryption::
 
 # A quota that three nodes share, while all connections are on one of them: docs/QUOTAS.md.
 quotas: kafka

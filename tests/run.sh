@@ -31,7 +31,7 @@ if part build 'make test ARGS=--no-run' "$cargo" test --workspace --locked --no-
   part 'fault run' 'make chaos ARGS="--seconds 15 --seed 1"' \
     "$cargo" run --quiet --locked -p klamm-chaos -- --seconds 15 --seed 1
   part 'faults' 'make faults ARGS="15 1"' chaos/faults.sh 15 1 \
-    none pause-follower pause-leader isolate-follower isolate-leader kill-leader one-way drain
+    none pause-follower isolate-follower isolate-leader kill-leader drain
   part 'unit tests' 'make test ARGS="--lib --bins%s"' "$cargo" test --workspace --locked --lib --bins
   for file in tests/*.rs raft/tests/*.rs; do
     target="$(basename "$file" .rs)"

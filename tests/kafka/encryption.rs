@@ -396,6 +396,7 @@ fn a_key_that_is_gone_closes_its_topics_until_it_is_back() -> Result<()> {
 
 /// The log cleaner compares keys, and takes null for the end of one: encrypted keys are the same, and null stays null.
 #[test]
+#[ignore = "takes a minute: make encryption"]
 fn encrypted_keys_and_tombstones_are_compacted() -> Result<()> {
     const NAME: &str = "encrypted-compacted";
     let scene = Scene::shared()?;
@@ -453,6 +454,7 @@ fn committed(said: &str) -> usize {
 
 /// A copier reads what is encrypted and writes it encrypted, in transactions, through a restart of the broker.
 #[test]
+#[ignore = "takes a minute: make encryption"]
 fn encrypted_records_are_copied_exactly_once_through_a_broker_kill() -> Result<()> {
     const RECORDS: usize = 2_000;
     let scene = Scene::keyed()?;

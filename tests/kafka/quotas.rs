@@ -267,7 +267,7 @@ fn librdkafka_is_held_to_a_quota_of_its_client_id() -> Result<()> {
 /// times as long.
 /// A machine that is busy with other things lets a client have less, so this is a command of its own: `make quotas`.
 #[test]
-#[ignore = "make quotas: it takes the machine to itself"]
+#[ignore = "takes the machine to itself: make quotas"]
 fn three_nodes_share_a_quota_as_it_is_wanted() -> Result<()> {
     let scene = Scene::start(3, "127.0.0.1")?;
     let (boss, partner) = setup(&scene, "quotas-shared")?;
