@@ -14,11 +14,10 @@ use clap::Args;
 use crate::history::History;
 use crate::invariants::{acknowledged_survives, lists_are_true, nodes_agree, nothing_unasked};
 use crate::say;
+use crate::verdict::pronounce;
 use crate::workload;
 use crate::world::{World, WorldSetup};
 
-/// The exit code of a run that shows nothing, neither that all is well nor that it is not.
-const UNKNOWN: u8 = 2;
 /// Clients that make changes.
 const WRITERS: usize = 4;
 /// How long they are at work before the first disk is touched.
@@ -75,18 +74,7 @@ impl DiskFindings {
     }
 
     fn verdict(&self, world: &mut World) -> ExitCode {
-        for violation in &self.violations {
-            say(&format!("VIOLATION: {violation}"));
-        }
-        for reason in &self.vacuous {
-            say(&format!("proves nothing: {reason}"));
-        }
-        let (verdict, code) = match (self.violations.is_empty(), self.vacuous.is_empty()) {
-            (true, true) => ("valid", ExitCode::SUCCESS),
-            (false, _) => ("INVALID", ExitCode::FAILURE),
-            (true, false) => ("unknown", ExitCode::from(UNKNOWN)),
-        };
-        say(&format!("verdict: {verdict}"));
+        let code = pronounce(&self.violations, &self.vacuous);
         if code != ExitCode::SUCCESS {
             say(&format!(
                 "the nodes' logs and data are kept in {}",

@@ -22,6 +22,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 
+use crate::verdict::{UNKNOWN, pronounce};
 use crate::world::{World, WorldSetup};
 use crate::{say, wait_after};
 use clients::{SUPER_USER, Scene, Tokens, USER};
@@ -31,9 +32,6 @@ use fault::FaultKind;
 use injection::Injection;
 use slowed::SlowWrites;
 use tally::{Standing, Tally};
-
-/// The exit code of a run that shows nothing, neither that all is well nor that it is not.
-const UNKNOWN: u8 = 2;
 
 /// Rights under one kind of fault.
 #[derive(Debug, Args)]
@@ -200,17 +198,5 @@ fn judge(
         ));
     }
     let vacuous = effects.too_few(arguments.fault, tally, arguments.seconds);
-    for violation in &violations {
-        say(&format!("VIOLATION: {violation}"));
-    }
-    for reason in &vacuous {
-        say(&format!("proves nothing: {reason}"));
-    }
-    let (verdict, code) = match (violations.is_empty(), vacuous.is_empty()) {
-        (true, true) => ("valid", ExitCode::SUCCESS),
-        (false, _) => ("INVALID", ExitCode::FAILURE),
-        (true, false) => ("unknown", ExitCode::from(UNKNOWN)),
-    };
-    say(&format!("verdict: {verdict}"));
-    code
+    pronounce(&violations, &vacuous)
 }

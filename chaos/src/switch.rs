@@ -19,6 +19,7 @@ use clap::Args;
 
 use crate::history::Told;
 use crate::ports::PortBlock;
+use crate::verdict::{UNKNOWN, pronounce};
 use crate::world::{Links, World, WorldSetup};
 use crate::{say, wait_after};
 use clients::{ALIAS, SwitchScene};
@@ -27,8 +28,6 @@ use kafka::KafkaCluster;
 use order::{KafkaSide, RequestOrder};
 use turns::Turns;
 
-/// The exit code of a run that shows nothing, neither that all is well nor that it is not.
-const UNKNOWN: u8 = 2;
 /// The topic of the producers of the run itself.
 const TOPIC: &str = "paced-by-numbers";
 /// A broker has two ports.
@@ -169,17 +168,5 @@ fn judge(evidence: &SwitchEvidence) -> ExitCode {
         say(&line);
     }
     let (violations, vacuous) = (evidence.violations(), evidence.too_few());
-    for violation in &violations {
-        say(&format!("VIOLATION: {violation}"));
-    }
-    for reason in &vacuous {
-        say(&format!("proves nothing: {reason}"));
-    }
-    let (verdict, code) = match (violations.is_empty(), vacuous.is_empty()) {
-        (true, true) => ("valid", ExitCode::SUCCESS),
-        (false, _) => ("INVALID", ExitCode::FAILURE),
-        (true, false) => ("unknown", ExitCode::from(UNKNOWN)),
-    };
-    say(&format!("verdict: {verdict}"));
-    code
+    pronounce(&violations, &vacuous)
 }

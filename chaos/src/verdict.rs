@@ -2,16 +2,38 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::process::ExitCode;
 
 use crate::faults::Faults;
 use crate::history::{Look, Operation, Told};
 use crate::invariants::{acknowledged_survives, lists_are_true, nodes_agree, nothing_unasked};
+use crate::say;
 
 /// Fewer acknowledged changes prove nothing.
 const MIN_ACKNOWLEDGED: usize = 50;
 
 /// Fewer lists in between prove nothing of them; nodes that cannot know refuse them.
 const MIN_LOOKS: usize = 20;
+
+/// The exit code of a run that shows nothing, neither that all is well nor that it is not.
+pub(crate) const UNKNOWN: u8 = 2;
+
+/// Says what a run found, and why it proves nothing if it does; and what comes of that.
+pub(crate) fn pronounce(violations: &[String], vacuous: &[String]) -> ExitCode {
+    for violation in violations {
+        say(&format!("VIOLATION: {violation}"));
+    }
+    for reason in vacuous {
+        say(&format!("proves nothing: {reason}"));
+    }
+    let (verdict, code) = match (violations.is_empty(), vacuous.is_empty()) {
+        (true, true) => ("valid", ExitCode::SUCCESS),
+        (false, _) => ("INVALID", ExitCode::FAILURE),
+        (true, false) => ("unknown", ExitCode::from(UNKNOWN)),
+    };
+    say(&format!("verdict: {verdict}"));
+    code
+}
 
 /// The result of a run.
 #[derive(Debug)]
