@@ -1,10 +1,11 @@
 //! The one door for changes of the replicated state, and for reading it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use klamm_raft::command::{Change, Command};
-use klamm_raft::model::{KeyId, QuotaDemand, Revision, SigningKey, SigningKeys, State};
+use klamm_raft::model::{KeyId, NodeId, QuotaDemand, Revision, SigningKey, SigningKeys, State};
 use klamm_raft::outcome::Outcome;
 use klamm_raft::{Applied, Backup, ConfirmError, Lease, Node, NodeDemands, NotReady, ProposeError, Status};
 use tokio::sync::watch;
@@ -72,6 +73,11 @@ impl Control {
     /// The replicated state as this node has it now.
     pub fn state(&self) -> Arc<State> {
         self.node.states().borrow().clone()
+    }
+
+    /// The other nodes that this one does not hear now, and each change.
+    pub fn unheard(&self) -> watch::Receiver<Arc<BTreeSet<NodeId>>> {
+        self.node.unheard()
     }
 
     /// The status of this node and its cluster.

@@ -9,6 +9,7 @@ mod confirm;
 mod core;
 mod formation;
 mod granting;
+mod hearing;
 mod keeper;
 mod leasing;
 mod membership;
@@ -18,7 +19,7 @@ mod start;
 mod succession;
 mod upgrade;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,6 +123,7 @@ struct Shared {
     lease: Lease,
     demands: Arc<HeardDemands>,
     peers: Peers,
+    unheard: watch::Receiver<Arc<BTreeSet<NodeId>>>,
     members: watch::Receiver<ClusterMembers>,
     taken_port: Option<watch::Receiver<Option<SocketAddr>>>,
     /// None without peers.
@@ -199,6 +201,12 @@ impl Node {
     /// The state, and each change of it. Fast changes are seen as one.
     pub fn states(&self) -> watch::Receiver<Arc<State>> {
         self.shared.states.clone()
+    }
+
+    /// The other nodes that this one does not hear now, and each change: those whose process has ended or that have been
+    /// silent for too long, whatever has been agreed on.
+    pub fn unheard(&self) -> watch::Receiver<Arc<BTreeSet<NodeId>>> {
+        self.shared.unheard.clone()
     }
 
     /// This node's picture of the cluster.

@@ -4,7 +4,7 @@ mod broker;
 mod client;
 mod log;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -111,6 +111,7 @@ fn view(previous: Option<&View>, state: &VclusterState) -> View {
         state,
         vclusters: &BTreeMap::new(),
         nodes: &BTreeMap::new(),
+        unheard: &BTreeSet::new(),
         topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology))]),
         signing_keys: Some(&samples::keys()),
         policies: &Default::default(),

@@ -10,10 +10,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use futures_util::{FutureExt as _, Stream};
 use klamm_raft::command::Command;
-use klamm_raft::model::{BrokerKey, ClusterId, Method, State, VclusterKind, VclusterName, VclusterState};
+use klamm_raft::model::{
+    BrokerKey, ClusterId, Method, NodeId, State, VclusterKind, VclusterName, VclusterState,
+};
+use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use super::concern::is_concerned;
@@ -98,7 +101,10 @@ impl VclusterActor {
     /// A view to start with, for [`Self::new`]: it shows nothing, and nobody has an account in it.
     pub fn first_view(name: &VclusterName, own: &VclusterState, state: &State) -> View {
         let bare = VclusterState::new((*own.spec).clone(), own.kafka_cluster_id.clone(), own.bootstrap);
-        View::compile(None, source(name, &bare, state, &Topologies::new()))
+        View::compile(
+            None,
+            source(name, &bare, (state, &BTreeSet::new()), &Topologies::new()),
+        )
     }
 
     /// Compiles and publishes. A virtual cluster that is gone keeps its last view: its sessions are being closed.
@@ -113,9 +119,10 @@ impl VclusterActor {
         self.say_whether_closed(&own);
         let topologies = topologies(&self.upstreams, &own);
         let previous = self.view.load_full();
+        let unheard = Arc::clone(&self.control.unheard().borrow());
         let source = Source {
             route,
-            ..source(&self.name, &own, &self.state, &topologies)
+            ..source(&self.name, &own, (&self.state, &unheard), &topologies)
         };
         let view = View::compile(Some(&previous), source);
         let mark = own.mark.as_ref().map_or(0, |mark| mark.number);
@@ -192,13 +199,7 @@ impl VclusterActor {
             warn!(vcluster = %self.name, %cluster, "the physical cluster is not in this node's configuration");
             return None;
         };
-        let mut picture = upstream.picture.topology;
-        picture.mark_unchanged();
-        let changes = futures_util::stream::unfold(picture, |mut picture| async move {
-            picture.changed().await.ok()?;
-            Some((PictureChanged, picture))
-        });
-        Some(ctx.add_stream(changes))
+        Some(ctx.add_stream(changes(upstream.picture.topology, || PictureChanged)))
     }
 
     /// Has names put on record, and dropped from it, that two topics would have; after a look that says that it is so
@@ -331,7 +332,7 @@ fn topologies(upstreams: &Upstreams, own: &VclusterState) -> Topologies {
 fn source<'a>(
     name: &'a VclusterName,
     own: &'a VclusterState,
-    state: &'a State,
+    (state, unheard): (&'a State, &'a BTreeSet<NodeId>),
     topologies: &'a Topologies,
 ) -> Source<'a> {
     Source {
@@ -339,6 +340,7 @@ fn source<'a>(
         state: own,
         vclusters: &state.vclusters,
         nodes: &state.nodes,
+        unheard,
         topologies,
         signing_keys: state.signing_keys.as_ref(),
         policies: &state.policies,
@@ -362,7 +364,19 @@ fn warn_of_kafkas_own(name: &VclusterName, own: &VclusterState) {
     }
 }
 
+/// A message for each change of what is watched, from now on.
+fn changes<T, M>(mut watched: watch::Receiver<T>, message: fn() -> M) -> impl Stream<Item = M> {
+    watched.mark_unchanged();
+    futures_util::stream::unfold(watched, move |mut watched| async move {
+        watched.changed().await.ok()?;
+        Some((message(), watched))
+    })
+}
+
 struct PictureChanged;
+
+/// Other nodes are not heard any more, or are again.
+struct UnheardChanged;
 
 impl Actor for VclusterActor {
     type Context = Context<Self>;
@@ -374,6 +388,7 @@ impl Actor for VclusterActor {
         if let Some(own) = self.state.vclusters.get(&self.name) {
             warn_of_kafkas_own(&self.name, own);
         }
+        ctx.add_stream(changes(self.control.unheard(), || UnheardChanged));
         self.follow(ctx);
         self.publish(ctx);
     }
@@ -397,6 +412,15 @@ impl StreamHandler<PictureChanged> for VclusterActor {
     }
 
     /// The watcher's publisher outlives it; without it there is nothing to follow, and the actor goes on.
+    fn finished(&mut self, _: &mut Self::Context) {}
+}
+
+impl StreamHandler<UnheardChanged> for VclusterActor {
+    fn handle(&mut self, _: UnheardChanged, ctx: &mut Self::Context) {
+        self.publish(ctx);
+    }
+
+    /// The node stops.
     fn finished(&mut self, _: &mut Self::Context) {}
 }
 

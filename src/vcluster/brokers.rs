@@ -59,12 +59,11 @@ struct Node {
 }
 
 impl Brokers {
-    /// Compiles the brokers that have a slot. `previous` is given back when nothing changed.
+    /// Compiles the brokers that have a slot. Clients are not sent to nodes that are `unheard`. `previous` is given back when nothing changed.
     pub fn compile(
         previous: Option<&Arc<Self>>,
-        vcluster: &VclusterName,
-        state: &VclusterState,
-        nodes: &BTreeMap<NodeId, NodeRecord>,
+        (vcluster, state): (&VclusterName, &VclusterState),
+        (nodes, unheard): (&BTreeMap<NodeId, NodeRecord>, &BTreeSet<NodeId>),
         topologies: &Topologies,
     ) -> Arc<Self> {
         let brokers = virtual_brokers(state, topologies);
@@ -79,7 +78,7 @@ impl Brokers {
                 .map(|broker| broker.virtual_id),
             brokers,
             label: state.spec.label(vcluster),
-            nodes: advertised_nodes(nodes, &state.spec.authentication),
+            nodes: advertised_nodes(nodes, unheard, &state.spec.authentication),
         };
         match previous {
             Some(previous) if **previous == compiled => Arc::clone(previous),
@@ -197,17 +196,27 @@ fn virtual_brokers(state: &VclusterState, topologies: &Topologies) -> Vec<Virtua
     brokers
 }
 
-/// For each listener, and each protocol there, the nodes that are up and have it; when there is none, those that are
-/// draining, because a client must be told something. A listener may speak something else on a node whose configuration
+/// For each listener, and each protocol there, the nodes that are up, are heard and have it; when there is none, those that
+/// are draining, and then those that are not heard, because a client must be told something. A listener may speak something else on a node whose configuration
 /// is about to be changed.
 fn advertised_nodes(
     nodes: &BTreeMap<NodeId, NodeRecord>,
+    unheard: &BTreeSet<NodeId>,
     methods: &Authentication,
 ) -> BTreeMap<ListenerName, BTreeMap<Protocol, Vec<Node>>> {
     let mut advertised: BTreeMap<ListenerName, BTreeMap<Protocol, Vec<Node>>> = BTreeMap::new();
-    for liveness in [Liveness::Up, Liveness::Draining] {
+    let classes = [
+        (Liveness::Up, true),
+        (Liveness::Draining, true),
+        (Liveness::Up, false),
+        (Liveness::Draining, false),
+    ];
+    for class in classes {
         let mut found: BTreeMap<(&ListenerName, Protocol), Vec<Node>> = BTreeMap::new();
-        for (id, record) in nodes.iter().filter(|(_, record)| record.liveness == liveness) {
+        for (id, record) in nodes
+            .iter()
+            .filter(|(id, record)| (record.liveness, !unheard.contains(id)) == class)
+        {
             for (name, listener) in &record.listeners {
                 for protocol in listener.speech.protocols_for(methods) {
                     found.entry((name, protocol)).or_default().push(Node {

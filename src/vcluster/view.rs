@@ -115,6 +115,8 @@ pub struct Source<'a> {
     /// All virtual clusters: some show what is nobody else's.
     pub vclusters: &'a BTreeMap<VclusterName, Arc<VclusterState>>,
     pub nodes: &'a BTreeMap<NodeId, NodeRecord>,
+    /// Those of the nodes that this one does not hear: clients are not sent there.
+    pub unheard: &'a BTreeSet<NodeId>,
     /// Of the physical clusters that it reaches, as far as they are known.
     pub topologies: &'a Topologies,
     pub signing_keys: Option<&'a SigningKeys>,
@@ -132,6 +134,7 @@ impl View {
             name,
             state,
             nodes,
+            unheard,
             topologies,
             signing_keys,
             ..
@@ -160,7 +163,12 @@ impl View {
                 BroughtAcls::of(name, &stored_policies.everywhere, &stored_policies.own),
             ),
             names: names(previous, &source, home),
-            brokers: Brokers::compile(previous.map(|view| &view.brokers), name, state, nodes, topologies),
+            brokers: Brokers::compile(
+                previous.map(|view| &view.brokers),
+                (name, state),
+                (nodes, unheard),
+                topologies,
+            ),
             cluster: state.home.clone(),
             part: Part::Whole,
             route: source.route,
@@ -420,6 +428,7 @@ mod tests {
             state,
             vclusters: &BTreeMap::new(),
             nodes: &BTreeMap::new(),
+            unheard: &BTreeSet::new(),
             topologies,
             signing_keys: None,
             policies: &Shared::default(),

@@ -64,6 +64,7 @@ impl World {
                 state: &state,
                 vclusters: &BTreeMap::new(),
                 nodes: &BTreeMap::from([(NodeId(1), node)]),
+                unheard: &BTreeSet::new(),
                 topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology.clone()))]),
                 signing_keys: Some(&keys),
                 policies: &Default::default(),

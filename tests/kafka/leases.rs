@@ -65,7 +65,33 @@ pub(crate) fn a_node_that_hears_no_leader_decides_nothing(scene: &Scene, user: &
             .lines()
             .any(|line| line == "klamm_deciding_without_lease 1")
     );
+    clients_are_sent_to_it_alone(scene, user)?;
     allow(scene, 0)
+}
+
+/// Whoever comes to the first node is told of no other, for it hears none; Java and librdkafka work through it.
+fn clients_are_sent_to_it_alone(scene: &Scene, user: &Login) -> Result<()> {
+    let node = scene.stage.nodes()[0].settings();
+    let ports = node.port_start..node.port_start + node.port_count;
+    let user = Login {
+        bootstrap: address_at(scene, user, 0)?,
+        ..user.clone()
+    };
+    let mut wire = Wire::connect(&user.bootstrap)?;
+    wire.log_in("PLAIN", &plain(&user.username, &user.token))?;
+    let all = MetadataRequest::default().with_topics(None);
+    let told: MetadataResponse = wire.ask(4, &all)?;
+    let is_here = |port: i32| u16::try_from(port).is_ok_and(|port| ports.contains(&port));
+    ensure!(
+        !told.brokers.is_empty() && told.brokers.iter().all(|broker| is_here(broker.port)),
+        "{:?}",
+        told.brokers
+    );
+    let produced = scene.kcat(&user, &["-P", "-t", "orders"], "through the one that is left\n")?;
+    ensure!(produced.status.success(), "{}", produced.all());
+    let offsets = scene.client_ok(&user, "kafka-get-offsets", &["--topic", "orders"])?;
+    ensure!(offsets.contains("orders:"), "{offsets}");
+    Ok(())
 }
 
 /// The grounds on which the first node says that it decides requests.

@@ -352,6 +352,7 @@ pub(crate) fn view(topology: &Topology) -> View {
             state: &state,
             vclusters: &BTreeMap::new(),
             nodes: &BTreeMap::from([(NodeId(1), node)]),
+            unheard: &BTreeSet::new(),
             topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology.clone()))]),
             signing_keys: None,
             policies: &Default::default(),

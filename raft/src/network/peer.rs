@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
 use super::channel::{Channel, ChannelError};
@@ -49,6 +49,8 @@ pub(crate) struct Peer {
     identity: Identity,
     whereabouts: Arc<Whereabouts>,
     exclusion: ExclusionNews,
+    /// Told when the process of a peer has ended.
+    ended: Arc<Notify>,
     seen: watch::Sender<Seen>,
     idle: Mutex<Vec<Channel>>,
     pub(super) proposals: Semaphore,
@@ -74,7 +76,7 @@ impl Peer {
     pub(super) fn new(
         (id, places): (NodeId, PeerPlaces),
         identity: &Identity,
-        (whereabouts, exclusion): (&Arc<Whereabouts>, &ExclusionNews),
+        (whereabouts, exclusion, ended): (&Arc<Whereabouts>, &ExclusionNews, &Arc<Notify>),
     ) -> Self {
         Self {
             id,
@@ -82,6 +84,7 @@ impl Peer {
             identity: identity.clone(),
             whereabouts: Arc::clone(whereabouts),
             exclusion: exclusion.clone(),
+            ended: Arc::clone(ended),
             seen: watch::Sender::default(),
             idle: Mutex::default(),
             proposals: Semaphore::new(PROPOSALS),
@@ -122,8 +125,12 @@ impl Peer {
             && source.kind() == std::io::ErrorKind::ConnectionRefused
             && self.places.are_all_refused()
         {
-            self.seen
+            let has_ended = self
+                .seen
                 .send_if_modified(|seen| !std::mem::replace(&mut seen.is_gone, true));
+            if has_ended {
+                self.ended.notify_one();
+            }
         }
     }
 

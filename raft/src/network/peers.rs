@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::exclusion::ExclusionNews;
@@ -30,6 +30,7 @@ pub(crate) struct Peers {
     listed: Arc<BTreeMap<NodeId, String>>,
     whereabouts: Arc<Whereabouts>,
     exclusion: ExclusionNews,
+    ended: Arc<Notify>,
 }
 
 impl Peers {
@@ -41,6 +42,7 @@ impl Peers {
             listed: Arc::new(listed.clone()),
             whereabouts: Arc::default(),
             exclusion: ExclusionNews::default(),
+            ended: Arc::default(),
         }
     }
 
@@ -63,7 +65,7 @@ impl Peers {
 
     fn peer(&self, id: NodeId, recorded: Option<&String>) -> Arc<Peer> {
         let places = PeerPlaces::new(self.listed.get(&id), recorded);
-        let shared = (&self.whereabouts, &self.exclusion);
+        let shared = (&self.whereabouts, &self.exclusion, &self.ended);
         Arc::new(Peer::new((id, places), &self.identity, shared))
     }
 
@@ -82,6 +84,11 @@ impl Peers {
     /// Whether this node was told that it is none of the cluster any more.
     pub(crate) fn exclusion(&self) -> &ExclusionNews {
         &self.exclusion
+    }
+
+    /// Returns when the process of a peer has ended, to one who waits.
+    pub(crate) async fn ended(&self) {
+        self.ended.notified().await;
     }
 
     /// The starts of nodes that are known.

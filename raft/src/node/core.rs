@@ -62,6 +62,8 @@ pub(crate) struct Core {
     pub(super) states: watch::Receiver<Arc<State>>,
     pub(crate) visible: VisibleRevision,
     pub(super) peers: Peers,
+    /// The peers that this node does not hear now.
+    pub(super) unheard: watch::Sender<Arc<BTreeSet<NodeId>>>,
     pub(super) tuning: Tuning,
     pub(super) upgrade: Upgrade,
     pub(crate) space: DiskSpace,

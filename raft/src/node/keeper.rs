@@ -239,7 +239,8 @@ impl Watched {
     }
 }
 
-fn ticks() -> tokio::time::Interval {
+/// Every so often this node looks how the others are.
+pub(super) fn ticks() -> tokio::time::Interval {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks

@@ -13,7 +13,7 @@ use super::calls::{self, Call};
 use super::confirm::{self, Asker};
 use super::core::{Core, Raft};
 use super::{
-    RaftStatus, StartError, formation, keeper, leasing, membership, remembering, succession, upgrade,
+    RaftStatus, StartError, formation, hearing, keeper, leasing, membership, remembering, succession, upgrade,
 };
 use crate::members::ClusterMembers;
 use crate::model::{NodeId, NodeRecord};
@@ -149,6 +149,7 @@ fn stopped_by(exclusion: NodeExclusion) -> Readiness {
 fn watch(core: &Arc<Core>, watchers: &mut JoinSet<()>) {
     watchers.spawn(network::poll_all(core.peers.clone()));
     watchers.spawn(keeper::watch_peers(core.clone()));
+    watchers.spawn(hearing::listen(core.clone()));
     watchers.spawn(upgrade::raise_level(core.clone()));
     watchers.spawn(membership::shape(core.clone()));
     if core.lease.left().is_some() {

@@ -1,10 +1,11 @@
 //! Three nodes: they find each other, take changes anywhere, survive the loss of one, and take it back.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use crate::support::{Cluster, LIMIT, eventually, liveness, propose};
-use klamm_raft::model::{Liveness, Revision};
+use crate::support::{Cluster, LIMIT, eventually, liveness, propose, restart};
+use klamm_raft::model::{Liveness, NodeId, Revision};
 use klamm_raft::outcome::Outcome;
 use klamm_raft::{ProposeError, Readiness};
 
@@ -245,6 +246,30 @@ async fn without_a_majority_there_is_a_clear_error() {
             after: Duration::from_secs(2)
         }
     );
+}
+
+/// Nobody leads then, so that nothing can be agreed on.
+#[tokio::test]
+async fn who_is_left_knows_by_itself_who_has_ended() {
+    let mut cluster = Cluster::configured();
+    // Silence tells nothing.
+    cluster.tuning.silence = 10 * LIMIT;
+    cluster.start_all().await;
+    let leader = cluster.leader().await;
+    let left = (1..=3).find(|id| *id != leader).unwrap();
+    let unheard = cluster.node(left).unheard();
+    assert!(unheard.borrow().is_empty());
+    let ended: BTreeSet<NodeId> = (1..=3).filter(|id| *id != left).map(NodeId).collect();
+    for id in &ended {
+        cluster.kill(id.0);
+    }
+    eventually("it hears neither", || **unheard.borrow() == ended).await;
+    assert_eq!(liveness(cluster.node(left), leader), Some(Liveness::Up));
+    let _back = restart(cluster.config(leader)).await;
+    eventually("it hears the one that is back", || {
+        unheard.borrow().len() == 1 && !unheard.borrow().contains(&NodeId(leader))
+    })
+    .await;
 }
 
 /// A node that starts again may find its port in another's hands for a while: that is no reason not to start.

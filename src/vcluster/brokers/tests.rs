@@ -1,6 +1,6 @@
 //! Which brokers are shown, and where.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -54,7 +54,18 @@ fn nodes(of: &[(u64, Liveness, u16)]) -> BTreeMap<NodeId, NodeRecord> {
 }
 
 fn compile(state: &VclusterState, nodes: &BTreeMap<NodeId, NodeRecord>) -> Arc<Brokers> {
-    Brokers::compile(None, &"v".parse().unwrap(), state, nodes, &Topologies::new())
+    unless_unheard(state, nodes, &[])
+}
+
+/// Some of the nodes are not heard.
+fn unless_unheard(
+    state: &VclusterState,
+    nodes: &BTreeMap<NodeId, NodeRecord>,
+    unheard: &[u64],
+) -> Arc<Brokers> {
+    let unheard = unheard.iter().map(|id| NodeId(*id)).collect();
+    let vcluster = "v".parse().unwrap();
+    Brokers::compile(None, (&vcluster, state), (nodes, &unheard), &Topologies::new())
 }
 
 fn clients() -> impl Iterator<Item = IpAddr> {
@@ -138,6 +149,24 @@ fn clients_spread_over_the_nodes_and_only_those_of_a_dead_one_move() {
             "a client left {before} though it lives"
         );
     }
+}
+
+#[test]
+fn nobody_is_sent_to_a_node_that_is_not_heard_unless_there_is_no_other() {
+    let state = state(&[(101, 1, 5)]);
+    let nodes = nodes(&[
+        (1, Liveness::Up, 10),
+        (2, Liveness::Up, 10),
+        (3, Liveness::Draining, 10),
+    ]);
+    let told = |unheard: &[u64]| {
+        let told = chosen(&unless_unheard(&state, &nodes, unheard));
+        told.into_iter().collect::<BTreeSet<_>>()
+    };
+    let expected = |hosts: &[&str]| hosts.iter().map(ToString::to_string).collect();
+    assert_eq!(told(&[1]), expected(&["gw2"]));
+    assert_eq!(told(&[1, 2]), expected(&["gw3"]));
+    assert_eq!(told(&[1, 2, 3]), expected(&["gw1", "gw2"]));
 }
 
 #[test]

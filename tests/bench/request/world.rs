@@ -1,6 +1,6 @@
 //! A small virtual cluster and its steady requests, for what counts or times the path of one request. No sockets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -149,6 +149,7 @@ pub(crate) fn view(state: &State, topology: &Topology) -> View {
         state: own,
         vclusters: &state.vclusters,
         nodes: &state.nodes,
+        unheard: &BTreeSet::new(),
         topologies: &Topologies::from([(home, Arc::new(topology.clone()))]),
         signing_keys: state.signing_keys.as_ref(),
         policies: &Default::default(),

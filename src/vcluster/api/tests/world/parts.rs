@@ -89,12 +89,14 @@ pub(super) fn source<'a>(state: &'a VclusterState, topologies: &'a Topologies) -
     static GROUPS: OnceLock<BTreeMap<GroupName, AccountGroup>> = OnceLock::new();
     static VCLUSTERS: OnceLock<BTreeMap<VclusterName, Arc<VclusterState>>> = OnceLock::new();
     static NODES: OnceLock<BTreeMap<NodeId, NodeRecord>> = OnceLock::new();
+    static UNHEARD: BTreeSet<NodeId> = BTreeSet::new();
     let node = NodeRecord::with_ports("gateway", 7000, 100);
     Source {
         name: NAME.get_or_init(|| "partner".parse().unwrap()),
         state,
         vclusters: VCLUSTERS.get_or_init(BTreeMap::new),
         nodes: NODES.get_or_init(|| BTreeMap::from([(NodeId(1), node)])),
+        unheard: &UNHEARD,
         topologies,
         signing_keys: None,
         policies: POLICIES.get_or_init(Shared::default),
