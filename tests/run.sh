@@ -9,6 +9,10 @@ log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
 times=()
 failed=()
+cores="$(nproc)"
+# So many tests at once, where they mostly wait for others.
+declare -A threads=([kafka]=$((cores + (cores + 1) / 2)) [nodes]=$((2 * cores)))
+readonly cores threads
 
 # part NAME ALONE COMMAND…: runs a command. ALONE is how to run it by itself; a test's name goes in the place of %s.
 part() {
@@ -35,7 +39,8 @@ if part build 'make test ARGS=--no-run' "$cargo" test --workspace --locked --no-
   part 'unit tests' 'make test ARGS="--lib --bins%s"' "$cargo" test --workspace --locked --lib --bins
   for file in tests/*.rs raft/tests/*.rs; do
     target="$(basename "$file" .rs)"
-    part "$target" "make test ARGS=\"--test $target%s\"" "$cargo" test --workspace --locked --test "$target"
+    part "$target" "make test ARGS=\"--test $target%s\"" \
+      env RUST_TEST_THREADS="${threads[$target]:-$cores}" "$cargo" test --workspace --locked --test "$target"
   done
 fi
 

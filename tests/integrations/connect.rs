@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::place::{self, Place};
 use super::worker::Worker;
-use crate::scene::{IDLE_MS, Login, Scene, counted, eventually, lines, properties};
+use crate::scene::{Login, Scene, counted, eventually, kcat_at, lines, properties, read_to_end};
 
 const COMPACT: &[&str] = &["--config", "cleanup.policy=compact"];
 
@@ -94,9 +94,7 @@ pub(super) fn moves_lines(scene: &mut Scene, place: Place) -> Result<()> {
     let moved = bench.move_lines(scene);
     bench.connect.worker.explain(moved)?;
     let physical = place.physical(name, "lines");
-    let read = ["--topic", &physical, "--from-beginning", "--timeout-ms", IDLE_MS];
-    let read = [&read[..], &["--isolation-level", "read_committed"]].concat();
-    let committed = lines(&scene.direct("kafka-console-consumer", &read, "")?);
+    let committed = read_to_end(kcat_at(scene.physical()), &physical, &[])?;
     let wanted: Vec<String> = (1..=bench.written).map(line).collect();
     ensure!(
         counted(&committed) == counted(&wanted),

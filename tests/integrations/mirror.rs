@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::place::{self, Place};
 use super::worker::Worker;
-use crate::scene::{CLUSTER, IDLE_MS, Login, Scene, counted, eventually, lines, properties};
+use crate::scene::{CLUSTER, Login, NO_MORE_MS, Scene, counted, eventually, lines, properties};
 
 /// The other cluster, which is reached without a gateway.
 const OTHER: &str = "main";
@@ -83,8 +83,7 @@ fn all_arrive(
         Ok(end.is_some_and(|end: usize| end >= wanted.len()))
     });
     worker.explain(arrived)?;
-    let read = ["--topic", topic, "--from-beginning", "--timeout-ms", IDLE_MS];
-    let copied = lines(&scene.direct_at(cluster, ("kafka-console-consumer", &read), "")?);
+    let copied = scene.stored_on(cluster, topic)?;
     let missing = wanted.iter().filter(|record| !copied.contains(record)).count();
     ensure!(missing == 0, "{missing} of {} are missing", wanted.len());
     ensure!(
@@ -147,7 +146,7 @@ pub(super) fn out_of_a_partner(scene: &mut Scene) -> Result<()> {
         "reader",
         "--from-beginning",
         "--timeout-ms",
-        IDLE_MS,
+        NO_MORE_MS,
     ];
     scene.client(&user, "kafka-console-consumer", &read, "")?;
     let synced = eventually("the group's offsets are copied", || {

@@ -23,7 +23,9 @@ use serde_json::{Value, json};
 
 use crate::batch;
 use crate::program::Program;
-use crate::scene::{CLUSTER, LIMIT, Login, Scene, counted, eventually, json as parsed, key_file, lines};
+use crate::scene::{
+    CLUSTER, IDLE_MS, LIMIT, Login, Scene, counted, eventually, json as parsed, key_file, lines,
+};
 use crate::wire::{Wire, plain};
 use vault::{Vault, VaultMood};
 
@@ -110,7 +112,7 @@ fn consume(scene: &Scene, user: &Login, count: usize) -> Result<Vec<String>> {
         "--max-messages",
         &count,
         "--timeout-ms",
-        "20000",
+        IDLE_MS,
     ];
     let arguments = [&arguments[..], &SHOWN].concat();
     let read = scene.client(user, "kafka-console-consumer", &arguments, "")?;

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use klamm::quickstart::admin::Admin;
 use serde_json::{Value, json};
 
-use crate::scene::{Login, Scene, lines};
+use crate::scene::{IDLE_MS, Login, Scene, lines};
 
 const VCLUSTER: &str = "policies-moved";
 
@@ -32,7 +32,7 @@ fn first(scene: &Scene, user: &Login, count: usize) -> Result<Vec<String>> {
         "--max-messages",
         &count,
         "--timeout-ms",
-        "20000",
+        IDLE_MS,
         "--formatter-property",
         "print.headers=true",
     ];

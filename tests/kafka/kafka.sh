@@ -186,6 +186,7 @@ listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLA
 log.dirs=$dir/data
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
+metadata.max.idle.interval.ms=0
 default.replication.factor=$replicas
 min.insync.replicas=$in_sync
 offsets.topic.num.partitions=2

@@ -16,7 +16,7 @@ use klamm::quickstart::admin::{self, Admin};
 use serde_json::{Value, json};
 
 use crate::batch;
-use crate::scene::{Login, Scene, lines};
+use crate::scene::{IDLE_MS, Login, Scene, lines};
 use crate::wire::{Wire, plain};
 
 /// Kafka's error codes.
@@ -76,7 +76,7 @@ fn consume(scene: &Scene, user: &Login, count: usize, more: &[&str]) -> Result<V
         "--max-messages",
         &count,
         "--timeout-ms",
-        "20000",
+        IDLE_MS,
         "--formatter-property",
         "print.headers=true",
     ];

@@ -67,6 +67,11 @@ impl Program {
         .with_context(|| self.end())
     }
 
+    /// Waits until it has printed or complained of this.
+    pub(crate) fn complains(&mut self, words: &str) -> Result<()> {
+        eventually(words, || Ok(self.end().contains(words))).with_context(|| self.end())
+    }
+
     /// Writes a line to its input.
     pub(crate) fn tell(&mut self, line: &str) -> Result<()> {
         let input = self.process.stdin.as_mut().context("it has an input")?;

@@ -5,7 +5,7 @@ use klamm::quickstart::admin::Admin;
 use serde_json::{Value, json};
 
 use crate::program::Program;
-use crate::scene::{CLUSTER, IDLE_MS, LIMIT, Login, Scene, lines, script};
+use crate::scene::{CLUSTER, IDLE_MS, LIMIT, Login, Scene, kcat_of, lines, read_to_end, script};
 
 /// A virtual cluster of the shared cluster in which topics are made; its topics begin with its name there.
 pub(crate) fn standard(scene: &Scene, name: &str) -> Result<Login> {
@@ -120,9 +120,8 @@ fn is_read_and_not_changed(scene: &Scene, user: &Login) -> Result<()> {
     refused(scene, user, PRODUCER, &produce, denied)?;
     refused(scene, user, TOPICS, &["--delete", "--topic", "team-set"], denied)?;
     refused(scene, user, CONFIGS, &configure("retention.ms=7200000"), denied)?;
-    let read = ["--topic", "team-set", "--from-beginning", "--timeout-ms", IDLE_MS];
-    let read = scene.client(user, CONSUMER, &read, "")?;
-    ensure!(lines(&read.stdout) == ["first"], "{}", read.all());
+    let read = read_to_end(kcat_of(user), "team-set", &[])?;
+    ensure!(read == ["first"], "{read:?}");
     ensure!(counted(scene, "rules-topics", "frozen", "refused")? >= 3);
     Ok(())
 }

@@ -25,8 +25,11 @@ pub(crate) const THIRD: &str = "clusterB";
 /// How long one run of a tool may take; generous, since the machine may be busy.
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 
-/// How long a consumer of a test waits for a further record.
-pub(crate) const IDLE_MS: &str = "10000";
+/// How long a consumer of a test waits for its first and each further record; generous, too: it ends with the last one.
+pub(crate) const IDLE_MS: &str = "60000";
+
+/// How long a consumer waits for a record that does not come.
+pub(crate) const NO_MORE_MS: &str = "10000";
 
 /// Kafka, the nodes and a virtual cluster, as a test needs them; shows the nodes' logs when the test fails.
 #[derive(Debug)]
@@ -307,20 +310,8 @@ impl Scene {
 
     /// kcat as somebody of a virtual cluster.
     pub(crate) fn kcat(&self, login: &Login, arguments: &[&str], input: &str) -> Result<Output> {
-        let (user, password) = (
-            format!("sasl.username={}", login.username),
-            format!("sasl.password={}", login.token),
-        );
-        let mut command = script("kcat");
-        command.args([
-            "-b",
-            &login.bootstrap,
-            "-X",
-            "security.protocol=SASL_PLAINTEXT",
-            "-X",
-            "sasl.mechanism=PLAIN",
-        ]);
-        command.args(["-X", &user, "-X", &password]).args(arguments);
+        let mut command = kcat_of(login);
+        command.args(arguments);
         Ok(child::run(command, input, LIMIT)?)
     }
 }
@@ -396,6 +387,37 @@ pub(crate) fn script(verb: &str) -> Command {
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/kafka.sh"))
         .arg(verb);
     command
+}
+
+/// kcat at a Kafka cluster itself.
+pub(crate) fn kcat_at(bootstrap: &str) -> Command {
+    let mut command = script("kcat");
+    command.args(["-b", bootstrap]);
+    command
+}
+
+/// kcat as somebody of a virtual cluster.
+pub(crate) fn kcat_of(login: &Login) -> Command {
+    let mut command = kcat_at(&login.bootstrap);
+    for option in [
+        "security.protocol=SASL_PLAINTEXT",
+        "sasl.mechanism=PLAIN",
+        &format!("sasl.username={}", login.username),
+        &format!("sasl.password={}", login.token),
+    ] {
+        command.args(["-X", option]);
+    }
+    command
+}
+
+/// The records of a topic to its end: those of transactions that are open or were aborted are left out, unless `more` says
+/// otherwise.
+pub(crate) fn read_to_end(mut kcat: Command, topic: &str, more: &[&str]) -> Result<Vec<String>> {
+    kcat.args(["-C", "-t", topic, "-o", "beginning", "-e", "-q"])
+        .args(more);
+    let read = child::run(kcat, "", LIMIT)?;
+    ensure!(read.status.success(), "{}", read.all());
+    Ok(lines(&read.stdout))
 }
 
 /// The lines that say something.

@@ -4,7 +4,9 @@
 use anyhow::{Result, ensure};
 use klamm::quickstart::{admin, child};
 
-use crate::scene::{CLUSTER, IDLE_MS, LIMIT, Login, Scene, THIRD, counted, eventually, json, lines};
+use crate::scene::{
+    CLUSTER, IDLE_MS, LIMIT, Login, NO_MORE_MS, Scene, THIRD, counted, eventually, json, lines,
+};
 
 /// The home of the virtual cluster is `clusterA`, since its first alias is there.
 fn over_two(scene: &Scene, name: &str) -> Result<Login> {
@@ -198,7 +200,14 @@ fn what_reaches_over_two_clusters_and_cannot_is_refused() -> Result<()> {
         elsewhere.all()
     );
 
-    let read = ["--topic", "right", "--group", "modern", "--timeout-ms", IDLE_MS];
+    let read = [
+        "--topic",
+        "right",
+        "--group",
+        "modern",
+        "--timeout-ms",
+        NO_MORE_MS,
+    ];
     let read = [&read[..], &["--command-property", "group.protocol=consumer"]].concat();
     let read = scene.client(&user, "kafka-console-consumer", &read, "")?;
     ensure!(read.all().contains("group.protocol=classic"), "{}", read.all());

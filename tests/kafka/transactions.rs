@@ -4,12 +4,9 @@
 use anyhow::{Context, Result, ensure};
 
 use crate::program::Program;
-use crate::scene::{CLUSTER, LIMIT, Login, Scene, counted, lines};
+use crate::scene::{CLUSTER, LIMIT, Login, Scene, counted, kcat_at, lines, read_to_end};
 
 const RECORDS: usize = 4_000;
-
-/// How long the last read of a topic waits for more than there should be.
-const NO_MORE_MS: &str = "4000";
 
 /// How many records the copier last said are committed.
 fn committed(said: &str) -> usize {
@@ -26,21 +23,10 @@ fn reaches(copier: &mut Program, count: usize) -> Result<()> {
     })
 }
 
-/// All records of a physical topic, and one more if there is.
-fn read(scene: &Scene, isolation: &str, topic: &str, limit: usize) -> Result<Vec<String>> {
-    let limit = limit.to_string();
-    let arguments = [
-        "--topic",
-        topic,
-        "--isolation-level",
-        isolation,
-        "--from-beginning",
-        "--timeout-ms",
-        NO_MORE_MS,
-        "--max-messages",
-        &limit,
-    ];
-    Ok(lines(&scene.direct("kafka-console-consumer", &arguments, "")?))
+/// The records of a physical topic to its end.
+fn read(scene: &Scene, isolation: &str, topic: &str) -> Result<Vec<String>> {
+    let isolation = format!("isolation.level={isolation}");
+    read_to_end(kcat_at(scene.physical()), topic, &["-X", &isolation])
 }
 
 /// A virtual cluster whose super user may do everything, with an input and an output topic.
@@ -92,11 +78,11 @@ fn every_record_is_copied_exactly_once_through_restarts() -> Result<()> {
 
     let checked = said.and_then(|said| {
         ensure!(said.contains("aborted"), "no transaction was aborted");
-        let copied = read(&scene, "read_committed", "copying-out", RECORDS + 1)?;
+        let copied = read(&scene, "read_committed", "copying-out")?;
         let wanted: Vec<String> = records.iter().map(|record| record.to_uppercase()).collect();
         let (copied, wanted) = (counted(&copied), counted(&wanted));
         ensure!(copied == wanted, "{} of {} are right", copied.len(), wanted.len());
-        let written = read(&scene, "read_uncommitted", "copying-out", 2 * RECORDS)?;
+        let written = read(&scene, "read_uncommitted", "copying-out")?;
         ensure!(written.len() > RECORDS, "nothing that was aborted is there");
         let group = ["--describe", "--group", "copying:copier"];
         let offsets = scene.direct("kafka-consumer-groups", &group, "")?;
@@ -119,7 +105,7 @@ fn an_older_client_adds_partitions_to_its_transaction() -> Result<()> {
     };
     let produced = produce(&user, "one\ntwo\n")?;
     ensure!(produced.status.success(), "{}", produced.all());
-    let mut stored = read(&scene, "read_committed", "older-out", 3)?;
+    let mut stored = read(&scene, "read_committed", "older-out")?;
     stored.sort();
     ensure!(stored == ["one", "two"], "{stored:?}");
     let alice = scene.login("older", "alice", 1)?;

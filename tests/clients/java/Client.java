@@ -51,7 +51,7 @@ public class Client {
     private static final int COUNT = 20;
     private static final Duration POLL = Duration.ofMillis(200);
     private static final long LIMIT_MS = 25_000;
-    private static final long PACE_MS = 5;
+    private static final long PACE_MS = 20;
 
     private final Properties scenario = new Properties();
     private final String prefix;

@@ -30,12 +30,12 @@ const orders = `${prefix}-orders`;
 const written = [];
 const answers = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
-function kafka(username = scenario.username, password = scenario.password) {
+function kafka({ username = scenario.username, password = scenario.password, retries = 1 } = {}) {
   return new Kafka({
     brokers: scenario.bootstrap.split(","),
     sasl: { mechanism: "plain", username, password },
     logLevel: logLevel.NOTHING,
-    retry: { retries: 1 },
+    retry: { retries },
   });
 }
 
@@ -92,7 +92,7 @@ async function administer(run, client = kafka()) {
 
 async function login() {
   await administer((admin) => admin.describeCluster());
-  const raised = await failure(kafka(scenario.username, "wrong").admin().connect());
+  const raised = await failure(kafka({ password: "wrong" }).admin().connect());
   check(types(raised).includes("KafkaJSSASLAuthenticationError"), types(raised));
 }
 
@@ -270,7 +270,7 @@ const acls = () =>
       check(deleted.filterResponses[0].matchingAcls.length === 1, deleted);
       check((await admin.describeAcls(acl)).resources.length === 0, "gone");
     },
-    kafka(scenario["super.username"], scenario["super.password"]),
+    kafka({ username: scenario["super.username"], password: scenario["super.password"] }),
   );
 
 const deniedWrite = () =>
@@ -299,13 +299,16 @@ async function deniedGroup() {
 }
 
 async function follow(topic, isolation, group) {
-  const consumer = kafka().consumer({
+  // A coordinator may have to load: the client's own number of tries, and it may begin anew.
+  const consumer = kafka({ retries: 5 }).consumer({
     groupId: group,
     allowAutoTopicCreation: false,
     readUncommitted: isolation === "read_uncommitted",
     maxBytesPerPartition: Number(scenario["fetch.bytes"]),
   });
-  consumer.on(consumer.events.CRASH, ({ payload }) => console.log(`failed ${group}: ${payload.error}`));
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (!payload.restart) console.log(`failed ${group}: ${payload.error}`);
+  });
   await consumer.connect();
   await consumer.subscribe({ topics: [topic], fromBeginning: true });
   await consumer.run({
