@@ -11,10 +11,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::{
+    CreateTopicsRequest, CreateTopicsResponse, MetadataRequest, MetadataResponse, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
 use klamm::quickstart::admin::{self, Admin};
 use klamm::quickstart::child::{self, Output};
 use klamm::quickstart::stage::{Nodes, PortChoice, Stage};
 use serde_json::Value;
+
+use crate::wire::Wire;
 
 /// The cluster whose topics are shared.
 pub(crate) const CLUSTER: &str = "clusterA";
@@ -254,10 +262,30 @@ impl Scene {
 
     /// Makes a topic of a cluster with so many partitions.
     pub(crate) fn topic_on(&self, cluster: &str, name: &str, partitions: u16) -> Result<()> {
-        let partitions = partitions.to_string();
-        let create = ["--create", "--topic", name, "--partitions", &partitions];
-        self.direct_at(cluster, ("kafka-topics", &create), "")?;
-        Ok(())
+        let mut wire = Wire::connect(self.bootstrap(cluster))?;
+        let name = TopicName(StrBytes::from_string(name.to_owned()));
+        let topic = CreatableTopic::default()
+            .with_name(name.clone())
+            .with_num_partitions(partitions.into())
+            .with_replication_factor(-1);
+        let create = CreateTopicsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(30_000);
+        let created: CreateTopicsResponse = wire.ask(7, &create)?;
+        ensure!(
+            created.topics.iter().all(|topic| topic.error_code == 0),
+            "{created:?}"
+        );
+        let wanted = MetadataRequestTopic::default().with_name(Some(name));
+        let wanted = MetadataRequest::default().with_topics(Some(vec![wanted]));
+        eventually("the topic has leaders", || {
+            let told: MetadataResponse = wire.ask(4, &wanted)?;
+            let mut of = told.topics.iter().flat_map(|topic| &topic.partitions);
+            Ok(
+                of.clone().count() == usize::from(partitions)
+                    && of.all(|partition| partition.error_code == 0),
+            )
+        })
     }
 
     /// All records of a physical topic, read without the gateway.
@@ -267,8 +295,8 @@ impl Scene {
 
     /// All records of a topic of a cluster, read without the gateway.
     pub(crate) fn stored_on(&self, cluster: &str, topic: &str) -> Result<Vec<String>> {
-        let at = ["--bootstrap-server", self.bootstrap(cluster)];
-        Ok(self.stage.kafka().records(&at, topic, LIMIT)?)
+        let all = ["-X", "isolation.level=read_uncommitted"];
+        read_to_end(kcat_at(self.bootstrap(cluster)), topic, &all)
     }
 
     /// A virtual cluster with the super user `super-user` and aliases of physical topics of the shared cluster.
