@@ -5,6 +5,8 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly cargo="${CARGO:-cargo}"
+# Tests make components panic, and a reason is looked for in vain among the frames of all of them.
+export RUST_BACKTRACE=0
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
 times=()
@@ -13,6 +15,14 @@ cores="$(nproc)"
 # So many tests at once, where they mostly wait for others.
 declare -A threads=([kafka]=$((cores + (cores + 1) / 2)) [nodes]=$((2 * cores)))
 readonly cores threads
+
+# The end of what a failed test printed, which has its reason.
+reason() {
+  awk -v begin="---- $1 stdout ----" '
+    $0 == begin { inside = 1; next }
+    inside && (/^---- .* stdout ----$/ || /^failures:$/) { exit }
+    inside && NF' "$log" | tail -n 8 | cut -c -400 | sed 's/^/    | /'
+}
 
 # part NAME ALONE COMMAND…: runs a command. ALONE is how to run it by itself; a test's name goes in the place of %s.
 part() {
@@ -25,7 +35,7 @@ part() {
   times+=("$(printf '%4d min %02d s  %s' $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60)) "$name")")
   ((status == 0)) && return 0
   mapfile -t tests < <(sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$log" | sed 's/ - should panic$//' | sort -u)
-  for test in "${tests[@]}"; do failed+=("$name: $test" "    ${alone/\%s/ $test}"); done
+  for test in "${tests[@]}"; do failed+=("$name: $test" "$(reason "$test")" "    ${alone/\%s/ $test}"); done
   ((${#tests[@]})) || failed+=("$name (exit code $status)" "    ${alone/\%s/}")
   return "$status"
 }

@@ -38,6 +38,9 @@ const CLIENTS: [(&str, bool); 6] = [
 /// Those that `make test` runs.
 const QUICK: &str = "java,librdkafka";
 
+/// How many lines of the node's log are shown with a fault.
+const SHOWN_LINES: usize = 12;
+
 /// How long a client's program may take, with what it installs.
 const LIMIT: Duration = Duration::from_secs(400);
 
@@ -132,6 +135,16 @@ impl Found {
         let vcluster = format!("vcluster={vcluster} ");
         let mut lines = self.log.lines().filter(|line| line.contains(&vcluster));
         lines.any(|line| words.iter().all(|word| line.contains(word)))
+    }
+
+    /// The last lines of the node about logins to a virtual cluster, and about brokers.
+    fn logged(&self, vcluster: &str) -> Vec<&str> {
+        let vcluster = format!("vcluster={vcluster} ");
+        let is_of = |line: &&str| {
+            line.contains("event=\"login") && line.contains(&vcluster) || line.contains("relayed")
+        };
+        let lines: Vec<&str> = self.log.lines().filter(is_of).collect();
+        lines[lines.len().saturating_sub(SHOWN_LINES)..].to_vec()
     }
 
     /// The fault in what was said of an attempt, if there is one.
@@ -292,7 +305,8 @@ impl Table {
             (Some(_), Some(hole)) if hole.says(word) && stored == 0 => '-',
             (fault, _) => {
                 let fault = fault.unwrap_or_else(|| "is in holes.txt and went well".to_owned());
-                self.wrong.push(format!("{} {id}: {fault}", client.0));
+                let logged = found.logged(row.vcluster).join("\n  ");
+                self.wrong.push(format!("{} {id}: {fault}\n  {logged}", client.0));
                 'X'
             }
         }

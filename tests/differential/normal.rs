@@ -63,7 +63,11 @@ pub(crate) fn uuid((name, class): (&str, Class), value: [u8; 16], names: &Names)
             Tree::Text("id of a later topic".into())
         }
         Some(name) if class == Class::TopicId => Tree::Text(format!("id of {name}")),
-        None if class == Class::TopicId && names.are_known() && value != [0; 16] && value[15] != MADE_UP => {
+        None if class == Class::TopicId
+            && names.are_known()
+            && value != [0; 16]
+            && !value.ends_with(&MADE_UP) =>
+        {
             Tree::Text("id of a later topic".into())
         }
         _ => Tree::Bytes(value.to_vec()),

@@ -16,8 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a connection that says nothing is taken for open.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// The last byte of ids that no topic has.
-pub(crate) const MADE_UP: u8 = 0xee;
+/// The end of ids that no topic has: long enough that none that a broker makes ends so by chance.
+pub(crate) const MADE_UP: [u8; 8] = [0xee; 8];
 
 /// Topic ids, both ways.
 #[derive(Debug, Default)]
@@ -46,9 +46,11 @@ impl Names {
     /// The id of a topic; of a topic that is not there, one that no topic has.
     pub(crate) fn id_of(&self, name: &str) -> [u8; 16] {
         let absent = || {
-            let mut id = [MADE_UP; 16];
-            let length = name.len().min(id.len());
-            id[..length].copy_from_slice(&name.as_bytes()[..length]);
+            let mut id = [0; 16];
+            let (start, end) = id.split_at_mut(16 - MADE_UP.len());
+            let length = name.len().min(start.len());
+            start[..length].copy_from_slice(&name.as_bytes()[..length]);
+            end.copy_from_slice(&MADE_UP);
             id
         };
         self.ids.get(name).copied().unwrap_or_else(absent)

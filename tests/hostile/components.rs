@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -37,9 +37,42 @@ struct Faults {
     always: Option<&'static str>,
 }
 
+/// The companions that there are: of which kind, how often that was struck before they came, and how many of these.
+type Present = Arc<Mutex<BTreeMap<(&'static str, usize), usize>>>;
+
+/// Counts a companion for as long as this is there.
+struct Presence {
+    present: Present,
+    kind: &'static str,
+    strikes: usize,
+}
+
+impl Presence {
+    fn new(present: &Present, kind: &'static str, strikes: usize) -> Self {
+        *present.lock().unwrap().entry((kind, strikes)).or_default() += 1;
+        Self {
+            present: Arc::clone(present),
+            kind,
+            strikes,
+        }
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        *self
+            .present
+            .lock()
+            .unwrap()
+            .entry((self.kind, self.strikes))
+            .or_default() -= 1;
+    }
+}
+
 /// A node in this process, with one client that works all the time.
 struct Stand {
     faults: watch::Sender<Faults>,
+    present: Present,
     settings: NodeSettings,
     node: Option<JoinHandle<Result<(), Box<AppError>>>>,
     token: String,
@@ -50,12 +83,14 @@ struct Stand {
 }
 
 /// A companion that panics with a component when the test says so.
-fn companion(faults: &watch::Sender<Faults>) -> Companion {
-    let faults = faults.clone();
+fn companion(faults: &watch::Sender<Faults>, present: &Present) -> Companion {
+    let (faults, present) = (faults.clone(), Arc::clone(present));
     Arc::new(move |component: &Component| {
         let (kind, mut faults) = (component.kind().name(), faults.subscribe());
         let before = strikes(&faults.borrow_and_update(), kind);
+        let presence = Presence::new(&present, kind, before);
         Box::pin(async move {
+            let _presence = presence;
             loop {
                 let now = faults.borrow_and_update().clone();
                 assert!(now.always != Some(kind), "{kind}: whenever it is started");
@@ -106,6 +141,7 @@ impl Stand {
         };
         let mut stand = Self {
             faults: watch::Sender::new(Faults::default()),
+            present: Present::default(),
             settings,
             node: None,
             token: String::new(),
@@ -130,7 +166,7 @@ impl Stand {
             read_secret: &|path| fs::read_to_string(path),
             methods: klamm::admin::authentication_from,
         });
-        let (config, companion) = (config.unwrap(), companion(&self.faults));
+        let (config, companion) = (config.unwrap(), companion(&self.faults, &self.present));
         self.node = Some(thread::spawn(move || {
             let ended = actix_rt::System::new().block_on(app::run_with(config, Some(companion)));
             ended.map_err(Box::new)
@@ -153,9 +189,20 @@ impl Stand {
         }
     }
 
-    fn strike(&self, kind: &'static str) {
+    /// Has all components of a kind panic that there are; how often they were struck by now.
+    fn strike(&self, kind: &'static str) -> usize {
         self.faults
             .send_modify(|faults| *faults.strikes.entry(kind).or_default() += 1);
+        strikes(&self.faults.borrow(), kind)
+    }
+
+    /// How many components of a kind there are that came after so many strikes.
+    fn present(&self, kind: &'static str, strikes: usize) -> usize {
+        let present = self.present.lock().unwrap();
+        present
+            .range((kind, strikes)..=(kind, usize::MAX))
+            .map(|(_, count)| count)
+            .sum()
     }
 
     fn always(&self, kind: Option<&'static str>) {
@@ -192,15 +239,23 @@ impl Stand {
 
     /// Has all components of a kind panic, twice: what panics again was there again.
     fn survives(&self, kind: &'static str) {
-        let count = |stand: &Self| stand.metric("klamm_component_panics_total", kind);
+        let all = self.present(kind, 0);
+        assert!(all > 0, "there is no {kind}");
         for _ in 0..2 {
-            let before = count(self);
-            self.strike(kind);
-            self.eventually(kind, |stand| count(stand) > before);
+            let struck = self.strike(kind);
+            self.eventually(kind, |stand| stand.present(kind, struck) >= all);
         }
         self.eventually("it is up", |stand| {
             stand.metric("klamm_components_down", kind) == 0
         });
+    }
+
+    /// How often the keys of the OAuth provider were read.
+    fn key_reads(&self) -> u64 {
+        let line = "klamm_oauth_key_reads_total{outcome=\"ok\",provider=\"id\"} ";
+        let metrics = self.get("/metrics");
+        let value = metrics.lines().find_map(|text| text.strip_prefix(line));
+        value.map_or(0, |value| value.trim().parse().unwrap())
     }
 
     /// A change that is made now is seen by clients, which takes most of what a node consists of.
@@ -258,12 +313,12 @@ impl Worker {
 
     /// Its connection has lasted, and it was served until now.
     fn was_served(self) {
-        let before = self.answers.load(Ordering::SeqCst);
-        thread::sleep(Duration::from_millis(200));
-        assert!(
-            self.answers.load(Ordering::SeqCst) > before,
-            "it is served no more"
-        );
+        let (before, end) = (self.answers.load(Ordering::SeqCst), Instant::now() + PATIENCE);
+        while self.answers.load(Ordering::SeqCst) == before {
+            let goes_on = !self.thread.is_finished() && Instant::now() < end;
+            assert!(goes_on, "it is served no more");
+            thread::sleep(Duration::from_millis(5));
+        }
         self.stops.store(true, Ordering::SeqCst);
         self.thread.join().unwrap();
     }
@@ -274,6 +329,7 @@ fn components_that_panic_come_back_while_clients_work() {
     let mut stand = Stand::start();
     stand.eventually("the first client", Stand::serves_its_tenant);
 
+    stand.eventually("the keys are read", |stand| stand.key_reads() == 1);
     let worker = Worker::start(&stand);
     for kind in [
         "watcher",
@@ -296,11 +352,9 @@ fn components_that_panic_come_back_while_clients_work() {
     let panics = stand.metric("klamm_component_panics_total", "pool");
     assert!(panics >= 2 * THREADS, "{panics} panics of pools");
     worker.was_served();
-    let reads = "klamm_oauth_key_reads_total{outcome=\"ok\",provider=\"id\"} 3";
-    assert!(
-        stand.get("/metrics").contains(reads),
-        "keys are read at each start"
-    );
+    stand.eventually("the keys are read when their reader is there again", |stand| {
+        stand.key_reads() >= 2
+    });
     stand.authority.identity("node", &["127.0.0.1"]).unwrap();
     stand.eventually("changed certificates are taken", |stand| {
         stand

@@ -7,7 +7,7 @@ const tls = require("node:tls");
 const { Kafka, logLevel } = require("kafkajs");
 
 // How long one login may take, with what is done then, and between records of one that goes on.
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 60_000;
 const PAUSE_MS = 250;
 
 function sasl(login) {

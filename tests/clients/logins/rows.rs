@@ -96,6 +96,9 @@ impl<'a> Row<'a> {
             if expected == Expected::Again {
                 login["seconds"] = json!(LONGER_SECONDS);
             }
+            if matches!(expected, Expected::Closed | Expected::NoTlsOrClosed) {
+                login["hopeless"] = json!(true);
+            }
             Ok(login)
         };
         self.attempts.push(Attempt {
@@ -368,11 +371,9 @@ fn relayed_scram<'a>(
             Expected::RefusedByBroker(""),
             password(mechanism, user, "wrong"),
         )
-        .with(
-            "unknown-user",
-            Expected::RefusedByBroker(""),
-            password(mechanism, "nobody", &secret),
-        ))
+        .with_each("unknown-user", Expected::RefusedByBroker(""), move |client| {
+            Ok(password(mechanism, &nobody(client), &secret))
+        }))
 }
 
 fn oauth<'a>(place: &'a Place, vcluster: &'static str, mediation: &str) -> Result<Row<'a>> {

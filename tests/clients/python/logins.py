@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 # How long one login may take, with what is done then; how many are tried at once; and between records of one that goes on.
-LIMIT_SECONDS = 30
+LIMIT_SECONDS = 60
 AT_ONCE = 16
 PAUSE_SECONDS = 0.25
 

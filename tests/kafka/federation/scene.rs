@@ -11,7 +11,7 @@ use klamm::quickstart::stage::{Nodes, PortChoice, Stage};
 use serde_json::{Value, json};
 
 use super::provider::{CLIENT_SECRET, Provider};
-use crate::scene::{LIMIT, script};
+use crate::scene::{LIMIT, kcat_at, read_to_end, script};
 
 /// A topic that users of the broker may write and read, and the gateway itself may not.
 pub(crate) const OWNED: &str = "owned";
@@ -135,8 +135,7 @@ impl Federation {
     /// The records that the broker has of any topic.
     pub(crate) fn stored_in(&self, topic: &str) -> Result<Vec<String>> {
         let bootstrap = self.stage.bootstrap("main").context("main was started")?;
-        let connection = ["--bootstrap-server", bootstrap];
-        Ok(self.stage.kafka().records(&connection, topic, LIMIT)?)
+        read_to_end(kcat_at(bootstrap), topic, &[])
     }
 
     /// A client of OAUTHBEARER with this token.

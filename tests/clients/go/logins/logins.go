@@ -21,7 +21,7 @@ import (
 
 const (
 	// Limit is how long one login may take, with what is done then.
-	Limit = 30 * time.Second
+	Limit = 60 * time.Second
 	// AtOnce is how many are tried at the same time.
 	AtOnce = 16
 	// Pause is between the records of a login that goes on.
