@@ -46,6 +46,8 @@ pub struct Brokers {
     label: Option<DnsLabel>,
     /// The gateway nodes that clients are sent to, by the listener that they came in on and what they speak there.
     nodes: BTreeMap<ListenerName, BTreeMap<Protocol, Vec<Node>>>,
+    /// All nodes on record, whether clients are sent there or not.
+    recorded: Vec<NodeId>,
     /// The virtual id of the controller.
     controller: Option<i32>,
 }
@@ -78,6 +80,7 @@ impl Brokers {
                 .map(|broker| broker.virtual_id),
             brokers,
             label: state.spec.label(vcluster),
+            recorded: nodes.keys().copied().collect(),
             nodes: advertised_nodes(nodes, unheard, &state.spec.authentication),
         };
         match previous {
@@ -126,11 +129,15 @@ impl Brokers {
         client: IpAddr,
     ) -> Option<Address<'_>> {
         let nodes = self.nodes.get(&front.listener)?.get(&front.protocol)?;
-        let weight = |node: &&Node| (self.weight(virtual_id, client, node.id), node.id);
+        let turn = self.turn(virtual_id, client);
+        let rank = |node: &&Node| {
+            let weight = self.weight(virtual_id, client, node.id);
+            (Some(node.id) == turn, weight, node.id)
+        };
         let having = || nodes.iter().filter(|node| node.has(slot));
         let open = having().filter(|node| !node.unopened.contains(&slot));
         // A client must be told something: where no node could open it, it may be open by the time that the client comes.
-        let chosen = open.max_by_key(weight).or_else(|| having().max_by_key(weight))?;
+        let chosen = open.max_by_key(rank).or_else(|| having().max_by_key(rank))?;
         match &chosen.routing {
             Routing::Port { host, start, .. } => Some(Address {
                 host: Cow::Borrowed(host),
@@ -144,6 +151,24 @@ impl Brokers {
                 port: *port,
             }),
         }
+    }
+
+    /// The node whose turn it is: each client has an order of all nodes, and its brokers are dealt out to them one by one. A
+    /// client whose brokers were all at one node would have nobody to ask when that dies; and nodes that come and go
+    /// leave the turns as they are.
+    fn turn(&self, virtual_id: i32, client: IpAddr) -> Option<NodeId> {
+        let count = i32::try_from(self.recorded.len())
+            .ok()
+            .filter(|count| *count > 0)?;
+        let turn = usize::try_from(virtual_id.rem_euclid(count)).ok()?;
+        let place = |node: NodeId| (self.weight(BOOTSTRAP_BROKER, client, node), node);
+        let before = |node: NodeId| {
+            self.recorded
+                .iter()
+                .filter(|other| place(**other) > place(node))
+                .count()
+        };
+        self.recorded.iter().copied().find(|node| before(*node) == turn)
     }
 
     /// Rendezvous hashing: the node with the highest weight wins, so a node that goes away moves only its own clients.

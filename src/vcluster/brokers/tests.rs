@@ -9,7 +9,7 @@ use klamm_raft::model::{
     Protocol, Routing, Speech, VclusterState,
 };
 
-use super::{Brokers, Front};
+use super::{Brokers, Front, VirtualBroker};
 use crate::backend::topology::Topologies;
 use crate::vcluster::samples;
 
@@ -148,6 +148,32 @@ fn clients_spread_over_the_nodes_and_only_those_of_a_dead_one_move() {
             before == after || before == "gw2",
             "a client left {before} though it lives"
         );
+    }
+}
+
+#[test]
+fn the_brokers_of_a_client_are_at_different_nodes_and_only_those_of_a_dead_one_move() {
+    let state = state(&[(101, 1, 5), (102, 2, 6), (103, 3, 7)]);
+    let up = |id| (id, Liveness::Up, 10);
+    let at = |brokers: &Brokers, client| -> Vec<String> {
+        let of = |broker: &VirtualBroker| {
+            let address = brokers.address(broker, &front(&ListenerName::short_form()), client);
+            address.unwrap().host.into_owned()
+        };
+        brokers.all().iter().map(of).collect()
+    };
+    let all = compile(&state, &nodes(&[up(1), up(2), up(3)]));
+    let two = compile(&state, &nodes(&[up(1), (2, Liveness::Down, 10), up(3)]));
+    for client in clients() {
+        let before = at(&all, client);
+        assert_eq!(before.iter().collect::<BTreeSet<_>>().len(), 3, "{before:?}");
+        for (before, after) in before.iter().zip(at(&two, client)) {
+            assert!(
+                *before == after || before == "gw2",
+                "it left {before}, which lives"
+            );
+            assert_ne!(after, "gw2");
+        }
     }
 }
 
