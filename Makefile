@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test full-state chaos faults planted fuzz interop interop-standard interop-partner clients failover faults-clients isolation encryption quotas logins conformance integrations bench lint advisories fix schema kafka
+.PHONY: quickstart test full-state chaos faults planted fuzz interop interop-standard interop-partner clients failover faults-clients switches isolation encryption quotas logins conformance integrations bench lint advisories fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -84,6 +84,11 @@ faults-clients: kafka
 	chaos/planted.sh build
 	$(CARGO) build --workspace --locked
 	KLAMM_FAULTS='$(ARGS)' $(CARGO) test --locked --test kafka -- --ignored --nocapture clients_go_on_through
+
+# Transactions of stock clients, and a group that brokers assign, while requests are switched to another Kafka cluster and back, and from
+# a dead one: docs/OPERATIONS.md. Two minutes.
+switches: kafka
+	$(CARGO) test --locked --test kafka -- --ignored --nocapture transactions_go_on_after
 
 # Encrypted records that a log cleaner compacts, and that are copied in transactions while a broker is killed: docs/POLICIES.md.
 encryption: kafka

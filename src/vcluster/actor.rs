@@ -147,6 +147,7 @@ impl VclusterActor {
             is_fenced: routed.is_fenced,
             is_rejoining: self.rejoin.is_under_way(now),
             was_switched: routed.switched_at_s.is_some() || self.rejoin.was_seen(),
+            is_home_switched: routed.is_home_switched,
         }
     }
 

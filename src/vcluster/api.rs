@@ -28,6 +28,7 @@ mod rules;
 mod tape;
 pub(super) mod topics;
 mod transactional_id;
+mod txn_producer;
 mod words;
 
 // The APIs. None of them knows another.

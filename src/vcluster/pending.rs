@@ -8,7 +8,7 @@ use super::api::items::Refusals;
 use super::api::records::FetchFacts;
 use super::api::topics::Shape;
 use super::pattern::Pattern;
-use super::producer::ProducerIds;
+use super::producer::GivenIds;
 use super::record_work::RefusedRecords;
 use super::rename::Names;
 use super::view::Acls;
@@ -68,7 +68,7 @@ pub(super) enum Coordinated {
 pub(super) enum Then {
     Nothing,
     /// A producer id is given out in this way.
-    GivesOutId(ProducerIds),
+    GivesOutId(GivenIds),
     /// Topics that were not sent are added in this shape.
     Topics(&'static Shape, Vec<RefusedTopic>),
     /// Topics that were not sent are added, and batches that policies refused.

@@ -2,10 +2,14 @@
 //! topic that two virtual clusters share, one could fence the other's producers, or make their records look like
 //! duplicates, which are lost. And those of two physical clusters are the same anyway.
 
+mod transactions;
+
 use bytes::{Bytes, BytesMut};
 use klamm_raft::model::{ClusterId, ProducerMark};
 
 use crate::wire::{BatchHeader, NoOtherId, set_producer_ids};
+
+pub use transactions::{GivenIds, TransactionIds};
 
 /// Ids that brokers give out are below it: those that are not are marked, with the number from this bit on.
 const MARKED: i64 = 1 << 42;
@@ -34,20 +38,19 @@ pub fn is_plain(id: i64) -> bool {
 
 impl ProducerIds {
     /// Marks the producers of batches that were written here, as those of a client's are.
-    pub(super) fn mark(self, records: &Bytes) -> Result<Bytes, NoOtherId> {
+    pub(super) fn mark(self, transactions: TransactionIds, records: &Bytes) -> Result<Bytes, NoOtherId> {
         if self == Self::Plain {
             return Ok(records.clone());
         }
         let mut records = BytesMut::from(&records[..]);
-        set_producer_ids(&mut records, |batch| self.physical_of(batch))?;
+        set_producer_ids(&mut records, |batch| self.physical_of(transactions, batch))?;
         Ok(records.freeze())
     }
 
-    /// The id of a batch's producer for brokers. In a transaction ids stay as they are: its end is written with the
-    /// coordinator's.
-    pub(super) fn physical_of(self, batch: &BatchHeader) -> Option<i64> {
+    /// The id of a batch's producer for brokers. In a transaction it is the coordinator's, with which its end is written.
+    pub(super) fn physical_of(self, transactions: TransactionIds, batch: &BatchHeader) -> Option<i64> {
         match batch.is_transactional() {
-            true => Some(batch.producer_id),
+            true => transactions.to_physical(batch.producer_id),
             false => self.to_physical(batch.producer_id),
         }
     }

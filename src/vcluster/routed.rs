@@ -16,6 +16,8 @@ pub struct Routed<'a> {
     pub served_by: BTreeMap<ClusterId, ClusterId>,
     /// When the last switch of any of them came to where it is, in seconds since the Unix epoch, as far as is on record.
     pub switched_at_s: Option<u64>,
+    /// Whether the home was ever switched, as far as is on record.
+    pub is_home_switched: bool,
 }
 
 impl<'a> Routed<'a> {
@@ -26,6 +28,10 @@ impl<'a> Routed<'a> {
             is_fenced: routes.are_fenced(name, own),
             served_by: BTreeMap::new(),
             switched_at_s: None,
+            is_home_switched: own
+                .home
+                .as_ref()
+                .is_some_and(|home| routes.of(name, home).is_some()),
         };
         for cluster in own.reached() {
             let Some(route) = routes.of(name, cluster) else {
@@ -141,7 +147,7 @@ mod tests {
             (texts(&["spare", "east"]), texts(&["east", "spare"]))
         );
         assert_eq!(routed.own.home, Some(cluster("spare")));
-        assert!(!routed.is_fenced);
+        assert!(routed.is_home_switched && !routed.is_fenced);
         assert_eq!(routed.switched_at_s, Some(7));
         let others = routes("spare", RoutePhase::Open, Some("w"));
         let routed = Routed::by(&name, &own, &others);
@@ -149,7 +155,7 @@ mod tests {
             seen(&routed),
             (texts(&["main", "east"]), texts(&["east", "main"]))
         );
-        assert_eq!(routed.switched_at_s, None);
+        assert_eq!((routed.switched_at_s, routed.is_home_switched), (None, false));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::api::table::Apis;
 use super::brokers::Brokers;
 use super::names::TopicId;
 use super::names::Virtual;
-use super::producer::ProducerIds;
+use super::producer::{ProducerIds, TransactionIds};
 use super::rename::{Alias, Names, Scope, Sources};
 use crate::auth::Directory;
 use crate::authz::{AclIndex, AclRef, IfNoAcl, Principal};
@@ -41,6 +41,7 @@ pub struct View {
     pub part: Part,
     pub route: RouteSight,
     pub producers: ProducerIds,
+    pub transactions: TransactionIds,
     pub apis: Arc<Apis>,
     pub features: Arc<Features>,
     pub directory: Arc<Directory>,
@@ -73,6 +74,8 @@ pub struct RouteSight {
     pub is_rejoining: bool,
     /// Whether the physical cluster that serves may not know what clients speak of, since another one served before.
     pub was_switched: bool,
+    /// Whether there is a route on record for the home, where transactions are: it was switched once.
+    pub is_home_switched: bool,
 }
 
 /// The part that a view shows of its virtual cluster.
@@ -173,6 +176,7 @@ impl View {
             part: Part::Whole,
             route: source.route,
             producers: producers(state),
+            transactions: transactions(state, source.route),
             apis: reuse(previous.map(|view| &view.apis), apis),
             features: reuse(previous.map(|view| &view.features), features),
             directory: Directory::compile(previous.map(|view| &view.directory), name, state, signing_keys),
@@ -317,6 +321,13 @@ fn producers(state: &VclusterState) -> ProducerIds {
         (Some(mark), _) => ProducerIds::marked(mark, state.home.as_ref()),
         (None, VclusterKind::Passthrough) => ProducerIds::Plain,
         (None, VclusterKind::Partner | VclusterKind::Standard(_)) => ProducerIds::Nobodys,
+    }
+}
+
+fn transactions(state: &VclusterState, route: RouteSight) -> TransactionIds {
+    match &state.mark {
+        Some(mark) if route.is_home_switched => TransactionIds::marked(mark),
+        _ => TransactionIds::Plain,
     }
 }
 

@@ -13,6 +13,7 @@ mod paced;
 mod pairs;
 mod place;
 mod programs;
+mod switched;
 mod tools;
 pub(crate) mod writers;
 

@@ -31,7 +31,7 @@ make_python() {
 
 make_go() {
   cd "$here/go"
-  go build -trimpath -o "$home/go/" ./franz-go ./franz-go-login ./pace ./sarama ./sarama-login
+  go build -trimpath -o "$home/go/" ./franz-go ./franz-go-login ./pace ./sarama ./sarama-login ./switched
 }
 
 make_kafkajs() {
@@ -70,10 +70,14 @@ install() {
 
 run() {
   local client="$1" scenario="$2"
-  install "${client%-pace}"
+  local of="${client%-pace}"
+  install "${of%-switched}"
   case "$client" in
     librdkafka-pace) exec "$home/python/bin/python" -B "$here/python/pace.py" "$scenario" ;;
     franz-go-pace) exec "$home/go/pace" "$scenario" ;;
+    librdkafka-switched) exec "$home/python/bin/python" -B "$here/python/switched.py" "$scenario" ;;
+    franz-go-switched) exec "$home/go/switched" "$scenario" ;;
+    java-3.9-switched) exec java $jvm -cp "$home/java-3.9/*" "$here/java/Switched.java" "$scenario" ;;
     java-3.9) exec java $jvm -cp "$home/java-3.9/*" "$here/java/Client.java" "$scenario" ;;
     streams) exec java $jvm -cp "$home/streams/*" "$here/java/Streams.java" "$scenario" ;;
     librdkafka) exec "$home/python/bin/python" -B "$here/python/librdkafka.py" "$scenario" ;;

@@ -280,7 +280,7 @@ fn nobody_fences_the_producers_of_another_virtual_cluster() -> Result<()> {
             transactional: Some("fencing"),
             ..forged
         };
-        ensure!(forged.at(0).send(&mut theirs, 0, "forged")?.0 == INVALID_PRODUCER_ID_MAPPING);
+        ensure!(forged.at(0).send(&mut theirs, 0, "forged")?.0 == UNKNOWN_PRODUCER_ID);
     }
     let all = ["before", "one", "two", "theirs", "three"];
     ensure!(committed(&scene, &owner, "0")? == all);

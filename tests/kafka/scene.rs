@@ -105,9 +105,14 @@ impl Scene {
 
     /// So many nodes before `main`, `clusterA` and `clusterB`, which stands in for `clusterA`.
     pub(crate) fn with_stand_in(nodes: u16) -> Result<Self> {
+        Self::with_stand_in_of(nodes, &[])
+    }
+
+    /// The same, where both have these options of `kafka.sh run`.
+    pub(crate) fn with_stand_in_of(nodes: u16, brokers: &[&str]) -> Result<Self> {
         let mut scene = Self { stage: Stage::new()? };
-        scene.stage.start_kafka(THIRD, &[])?;
-        scene.start_kafka(&[])?;
+        scene.stage.start_kafka(THIRD, brokers)?;
+        scene.start_kafka(brokers)?;
         let roles = [
             ("KAFKA_CLUSTERB_GATEWAY_ROLES", "failover"),
             ("KAFKA_CLUSTERB_GATEWAY_FAILOVER_FOR", CLUSTER),

@@ -66,6 +66,7 @@ mod tests {
             is_fenced,
             served_by,
             switched_at_s,
+            is_home_switched: switched_at_s.is_some(),
         }
     }
 

@@ -62,7 +62,6 @@ error_codes! {
     InvalidRequest = 42 "INVALID_REQUEST",
     UnsupportedForMessageFormat = 43 "UNSUPPORTED_FOR_MESSAGE_FORMAT",
     PolicyViolation = 44 "POLICY_VIOLATION",
-    InvalidProducerIdMapping = 49 "INVALID_PRODUCER_ID_MAPPING",
     TransactionalIdAuthorizationFailed = 53 "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
     SecurityDisabled = 54 "SECURITY_DISABLED",
     OperationNotAttempted = 55 "OPERATION_NOT_ATTEMPTED",

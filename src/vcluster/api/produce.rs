@@ -8,7 +8,7 @@ use super::description::{
 use super::error_code::ErrorCode;
 use super::records::{self, JudgedBatches, KeptTopics};
 use super::topics::{self, Repeated, Shape};
-use super::transactional_id;
+use super::{transactional_id, txn_producer};
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::{Answer, Attempt, CloseReason, Plan};
 use crate::vcluster::producer::{ProducerIds, is_plain};
@@ -44,11 +44,19 @@ const SHAPE: Shape = Shape {
     repeated: Repeated::Once,
 };
 
+/// The beginning of the log of a producer that is not known. Java's takes anything beyond the last offset that it was told, which is -1
+/// at first, for a log whose beginning was deleted with all that the broker knew of it, and -1 for a beginning that is not known: it
+/// would send the batch again instead of aborting the transaction.
+const NOTHING_DELETED: i64 = -2;
+
 /// Why a transaction cannot write to a topic.
 const OTHER_CLUSTER: &str = "A transaction cannot write to this topic: it is on another physical cluster than the transactions of this virtual cluster.";
 
 fn when_refused(partition: &mut Item, error: i16) {
     partition.set(field::BASE_OFFSET, -1_i64);
+    if error == ErrorCode::UnknownProducerId.code() && partition.has(field::LOG_START_OFFSET) {
+        partition.set(field::LOG_START_OFFSET, NOTHING_DELETED);
+    }
     if error == ErrorCode::PolicyViolation.code() && partition.has(field::ERROR_MESSAGE) {
         partition.set(field::ERROR_MESSAGE, OTHER_CLUSTER);
     }
@@ -138,16 +146,17 @@ fn judge_batches(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> 
     let mut is_transactional = false;
     for batch in records.flat_map(batch_headers) {
         is_transactional |= batch.is_transactional();
-        match (is_plain(batch.producer_id), batch.is_transactional()) {
-            (true, _) => {}
-            (false, true) => return Err(ErrorCode::InvalidProducerIdMapping),
-            (false, false) => return Err(ErrorCode::UnknownProducerId),
+        let id = batch.producer_id;
+        match batch.is_transactional() {
+            true if ask.view.transactions.to_physical(id).is_none() => return Err(txn_producer::LEFT),
+            false if !is_plain(id) => return Err(ErrorCode::UnknownProducerId),
+            _ => {}
         }
     }
     if is_transactional {
         return match id {
             Some(_) if ask.view.is_foreign() => Err(ErrorCode::PolicyViolation),
-            Some(_) => transactional_id::judge(ask, edits),
+            Some(_) => transactional_id::judge(ask, edits).map(drop),
             None => Err(ErrorCode::TransactionalIdAuthorizationFailed),
         };
     }
@@ -161,14 +170,14 @@ fn judge_batches(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> 
 /// Puts rewritten batches in their place, and marks producer ids, so that a broker takes nobody's batches for those of another
 /// virtual cluster.
 fn write_batches(ask: &Ask<'_>, batches: &JudgedBatches, edits: &mut Edits) -> Result<(), ErrorCode> {
-    let producers = ask.view.producers;
+    let (producers, transactions) = (ask.view.producers, ask.view.transactions);
     for records in ask.message.all(Class::Records) {
         let written = match batches.instead_of(records) {
             Some(others) => producers
-                .mark(others)
+                .mark(transactions, others)
                 .map(|marked| edits.set_records(records, marked)),
             None if producers == ProducerIds::Plain => Ok(()),
-            None => edits.set_producer_ids(records, |batch| producers.physical_of(batch)),
+            None => edits.set_producer_ids(records, |batch| producers.physical_of(transactions, batch)),
         };
         written.map_err(|_| ErrorCode::UnknownProducerId)?;
     }

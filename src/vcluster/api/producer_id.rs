@@ -1,26 +1,26 @@
 //! InitProducerId, for idempotent and for transactional producers.
 
 use super::ask::{Ask, Stop};
-use super::back::{self, Back, BadAnswer};
 use super::description::{
     Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
-use super::transactional_id;
+use super::{transactional_id, txn_producer};
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
-use crate::wire::{Edits, Message, field};
+use crate::vcluster::producer::GivenIds;
+use crate::wire::{Edits, field};
 use klamm_raft::model::Operation;
 
 pub(super) const INIT_PRODUCER_ID: Api = Api {
     key: 22,
     versions: ServedVersions::new(0, 5),
     rights: "WRITE on the transactional id; without one IDEMPOTENT_WRITE on the cluster, or WRITE on any topic",
-    on_the_way: "Transactional id, if there is one.",
+    on_the_way: "Transactional id, if there is one; [producer id](VIRTUAL-CLUSTERS.md#producer-ids).",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
-        response: Response::classified(answered),
+        response: Response::classified(txn_producer::given_out),
         way: Way::Home,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
@@ -33,13 +33,20 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     let is_transactional = ask.message.root().text_in(field::TRANSACTIONAL_ID).is_some();
     let judged = if is_transactional {
-        transactional_id::judge(ask, &mut edits)
+        transactional_id::judge(ask, &mut edits).map(drop)
     } else {
         judge_idempotent(ask)
     };
     match judged {
-        Ok(()) if is_transactional => ask.forward(edits, Then::Nothing),
-        Ok(()) => ask.forward(edits, Then::GivesOutId(ask.view.producers)),
+        Ok(()) if is_transactional => {
+            txn_producer::renew(ask, &mut edits);
+            let ids = GivenIds::OfTransactions(ask.view.transactions);
+            ask.forward(edits, Then::GivesOutId(ids))
+        }
+        Ok(()) => {
+            let ids = GivenIds::OfProducers(ask.view.producers);
+            ask.forward(edits, Then::GivesOutId(ids))
+        }
         Err(error) => {
             let mut response = ask.response()?;
             response
@@ -49,22 +56,6 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             ask.reply(&response)
         }
     }
-}
-
-/// Ids for transactions are the coordinator's; others may be told apart from those of another physical cluster.
-fn answered(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
-    let Then::GivesOutId(ids) = back.pending.then else {
-        return back::renamed(back, message, edits);
-    };
-    let root = message.root();
-    back.convert(root, edits);
-    if let Some(node) = root.child(field::PRODUCER_ID)
-        && let Some(id) = node.int()
-        && ids.given_out(id) != id
-    {
-        edits.set_int(node, ids.given_out(id));
-    }
-    Ok(())
 }
 
 /// Without transactions, whoever may write anywhere may be idempotent.

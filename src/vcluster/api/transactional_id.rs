@@ -6,15 +6,15 @@ use crate::authz::Resource;
 use crate::wire::{Class, Edits};
 use klamm_raft::model::Operation;
 
-/// Judges the one transactional id of a request, of which null and empty are none, and gives it its physical form.
-pub(super) fn judge(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
+/// Judges the one transactional id of a request, of which null and empty are none, and gives it its physical form, which it returns.
+pub(super) fn judge(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<String, ErrorCode> {
     let node = ask
         .message
         .first(Class::TransactionalId)
         .ok_or(ErrorCode::InvalidRequest)?;
     let physical = judge_named(ask, node.text().unwrap_or_default(), Operation::Write)?;
     edits.set_text(node, Some(&physical));
-    Ok(())
+    Ok(physical)
 }
 
 /// Judges a transactional id, of which empty is none, and gives its physical form.

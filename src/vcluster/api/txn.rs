@@ -9,10 +9,11 @@ use super::description::{
 };
 use super::error_code::ErrorCode;
 use super::topics::{self, COMMITTED, Repeated};
-use super::{back, group, transactional_id};
+use super::{back, group, transactional_id, txn_producer};
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
+use crate::vcluster::producer::GivenIds;
 use crate::wire::{Edits, Node, field};
 use klamm_raft::model::{INTERNAL_TOPICS, Operation, RequestKind};
 
@@ -20,7 +21,7 @@ pub(super) const ADD_PARTITIONS_TO_TXN: Api = Api {
     key: 24,
     versions: ServedVersions::new(0, 5),
     rights: "WRITE on the transactional id and the topics",
-    on_the_way: "Transactional id; names. All partitions are added, or none. From version 4 on only brokers send it: see below.",
+    on_the_way: "Transactional id; [producer id](VIRTUAL-CLUSTERS.md#producer-ids); names. All partitions are added, or none. From version 4 on only brokers send it: see below.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(add_partitions),
         response: Response::classified(back::renamed),
@@ -36,7 +37,7 @@ pub(super) const ADD_OFFSETS_TO_TXN: Api = Api {
     key: 25,
     versions: ServedVersions::new(0, 4),
     rights: "WRITE on the transactional id, READ on the group",
-    on_the_way: "Transactional id; group.",
+    on_the_way: "Transactional id; [producer id](VIRTUAL-CLUSTERS.md#producer-ids); group.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(add_offsets),
         response: Response::classified(back::renamed),
@@ -52,10 +53,10 @@ pub(super) const END_TXN: Api = Api {
     key: 26,
     versions: ServedVersions::new(0, 5),
     rights: "WRITE on the transactional id",
-    on_the_way: "Transactional id.",
+    on_the_way: "Transactional id; [producer id](VIRTUAL-CLUSTERS.md#producer-ids). To abort a transaction that was left on another physical cluster is answered here, or by an InitProducerId: see below.",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::classified(end),
-        response: Response::classified(back::renamed),
+        request: Request::everything(end),
+        response: Response::classified(txn_producer::given_out),
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
@@ -68,7 +69,7 @@ pub(super) const TXN_OFFSET_COMMIT: Api = Api {
     key: 28,
     versions: ServedVersions::new(0, 5),
     rights: "WRITE on the transactional id, READ on the group and the topic",
-    on_the_way: "Transactional id; group; names.",
+    on_the_way: "Transactional id; [producer id](VIRTUAL-CLUSTERS.md#producer-ids); group; names.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(commit_offsets).ruled(RequestKind::TxnOffsetCommit),
         response: Response::classified(topics::with_refusals),
@@ -94,7 +95,7 @@ fn add_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         return ask.refuse(ErrorCode::ClusterAuthorizationFailed);
     }
     let mut edits = Edits::new();
-    let judged = transactional_id::judge(ask, &mut edits);
+    let judged = transactional_id::judge(ask, &mut edits).and_then(|_| txn_producer::judge(ask, &mut edits));
     let mut verdicts = Vec::new();
     for topic in ask.message.root().items(field::V3_AND_BELOW_TOPICS) {
         let verdict = match judged {
@@ -177,23 +178,42 @@ fn refuse_partitions(
 fn add_offsets(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     let judged = transactional_id::judge(ask, &mut edits)
-        .and_then(|()| group::judge(ask, Operation::Read, &mut edits));
+        .and_then(|_| group::judge(ask, Operation::Read, &mut edits))
+        .and_then(|()| txn_producer::judge(ask, &mut edits));
     whole(ask, judged, edits)
 }
 
-/// EndTxn.
+/// EndTxn. What a transaction has written on another physical cluster, which served before, is aborted there once its time is over:
+/// to abort it is done, and to commit it cannot be.
 fn end(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
-    let judged = transactional_id::judge(ask, &mut edits);
-    whole(ask, judged, edits)
+    let commits = ask.message.root().bool_in(field::COMMITTED).unwrap_or_default();
+    let physical = match transactional_id::judge(ask, &mut edits) {
+        Ok(physical) => physical,
+        Err(error) => return ask.refuse(error),
+    };
+    match txn_producer::judge(ask, &mut edits) {
+        Ok(()) => {
+            let ids = GivenIds::OfTransactions(ask.view.transactions);
+            ask.forward(edits, Then::GivesOutId(ids))
+        }
+        Err(error) if commits => ask.refuse(error),
+        Err(_) => match ask.response()? {
+            aborted if aborted.has(field::PRODUCER_ID) => txn_producer::begin_anew(ask, &physical),
+            aborted => ask.reply(&aborted),
+        },
+    }
 }
 
 /// TxnOffsetCommit.
 fn commit_offsets(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     let judged = transactional_id::judge(ask, &mut edits)
-        .and_then(|()| group::judge_named(ask, Operation::Read, &mut edits))
+        .and_then(|_| group::judge_named(ask, Operation::Read, &mut edits))
         .and_then(|()| ask.rule_whole());
+    // To be told that the producer is not known ends clients; the member is not known either.
+    let judged =
+        judged.and_then(|()| txn_producer::judge(ask, &mut edits).map_err(|_| ErrorCode::UnknownMemberId));
     match judged {
         Ok(()) => topics::request(ask, &COMMITTED, edits),
         Err(error) => topics::refuse_all(ask, &COMMITTED, error),

@@ -15,8 +15,8 @@ use kafka_protocol::records::{
 use klamm_raft::model::VclusterKind;
 
 use super::world::*;
+use crate::vcluster::producer::TransactionIds;
 
-const INVALID_PRODUCER_ID_MAPPING: i16 = 49;
 const UNKNOWN_PRODUCER_ID: i16 = 59;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +93,29 @@ fn ids_of_idempotent_producers_are_marked_and_those_of_transactions_are_not() {
     assert_eq!(written(&world, &produce(&none)), none, "it is not idempotent");
 }
 
+/// Java's producer sends a batch again if the log begins beyond what it was told of, and if nobody knows where.
+#[test]
+fn a_transaction_is_written_under_the_id_of_the_coordinator_that_serves_and_under_no_other() {
+    let mut world = World::new().asked_by_super_user();
+    world.view.transactions = TransactionIds::Marked(marked_id(0));
+    let sent = [
+        batch(Kind::Transactional, marked_id(7)),
+        batch(Kind::Idempotent, 7),
+    ];
+    let there = [
+        batch(Kind::Transactional, 7),
+        batch(Kind::Idempotent, marked_id(7)),
+    ];
+    assert_eq!(written(&world, &produce(&sent)), there);
+    for id in [7, 2 * marked_id(7)] {
+        let request = produce(&[batch(Kind::Transactional, id)]);
+        let answer = world.ask(9, &request).replied();
+        let partition = &answer.responses[0].partition_responses[0];
+        let said = (partition.error_code, partition.log_start_offset);
+        assert_eq!(said, (UNKNOWN_PRODUCER_ID, -2));
+    }
+}
+
 #[test]
 fn through_passthrough_ids_are_as_they_are() {
     let world = World::passthrough().asked_by_super_user();
@@ -116,14 +139,9 @@ fn nobody_forges_a_mark() {
     let passthrough = World::passthrough().asked_by_super_user();
     for (world, name) in [(&partner, "orders"), (&passthrough, "int-orders")] {
         for id in [marked_id(7), marked_id(7) + (1 << 42), 1 << 42, 1 << 62, i64::MAX] {
-            assert_eq!(
-                errors(world, name, Kind::Idempotent, id),
-                [UNKNOWN_PRODUCER_ID; 2]
-            );
-            assert_eq!(
-                errors(world, name, Kind::Transactional, id),
-                [INVALID_PRODUCER_ID_MAPPING; 2]
-            );
+            for kind in [Kind::Idempotent, Kind::Transactional] {
+                assert_eq!(errors(world, name, kind, id), [UNKNOWN_PRODUCER_ID; 2]);
+            }
         }
     }
 }

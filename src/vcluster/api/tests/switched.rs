@@ -1,5 +1,6 @@
 //! Answers while, and after, another physical cluster takes over.
 
+use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
@@ -10,18 +11,24 @@ use kafka_protocol::messages::offset_commit_response::{
 use kafka_protocol::messages::offset_for_leader_epoch_request::{
     OffsetForLeaderPartition, OffsetForLeaderTopic,
 };
+use kafka_protocol::messages::txn_offset_commit_request::{
+    TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
+};
 use kafka_protocol::messages::{
-    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, FetchRequest, InitProducerIdRequest,
+    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, ConsumerGroupHeartbeatRequest,
+    ConsumerGroupHeartbeatResponse, EndTxnRequest, EndTxnResponse, FetchRequest, InitProducerIdRequest,
     InitProducerIdResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetForLeaderEpochRequest,
-    ProducerId,
+    ProducerId, TxnOffsetCommitRequest,
 };
 
 use super::world::*;
-use crate::vcluster::producer::ProducerIds;
+use crate::vcluster::producer::{ProducerIds, TransactionIds};
 use crate::vcluster::view::RouteSight;
 
 const NOT_LEADER_OR_FOLLOWER: i16 = 6;
 const UNKNOWN_MEMBER_ID: i16 = 25;
+const CONCURRENT_TRANSACTIONS: i16 = 51;
+const UNKNOWN_PRODUCER_ID: i16 = 59;
 const GROUP_ID_NOT_FOUND: i16 = 69;
 
 /// The bit that ids of a stand-in have.
@@ -109,5 +116,118 @@ fn ids_that_a_stand_in_gives_out_are_told_apart_but_for_those_of_transactions() 
     assert_eq!(
         (given(&world, None), given(&world, Some("txn"))),
         (9 | STAND_IN, 9)
+    );
+}
+
+/// A world whose home was switched.
+fn with_marked_transactions() -> World {
+    let mut world = World::new().asked_by_super_user();
+    world.view.transactions = TransactionIds::Marked(marked_id(0));
+    world
+}
+
+fn init(id: i64) -> InitProducerIdRequest {
+    InitProducerIdRequest::default()
+        .with_transactional_id(Some(transactional_id("txn")))
+        .with_producer_id(ProducerId(id))
+        .with_producer_epoch(5)
+}
+
+fn end(id: i64, commits: bool) -> EndTxnRequest {
+    EndTxnRequest::default()
+        .with_transactional_id(transactional_id("txn"))
+        .with_producer_id(ProducerId(id))
+        .with_committed(commits)
+}
+
+#[test]
+fn ids_of_transactions_say_who_gave_them_out_once_another_cluster_has_served() {
+    let world = with_marked_transactions();
+    let given = world.exchange(4, &init(marked_id(9)), |upstream: InitProducerIdRequest| {
+        assert_eq!((upstream.producer_id.0, upstream.producer_epoch), (9, 5));
+        InitProducerIdResponse::default().with_producer_id(ProducerId(9))
+    });
+    assert_eq!(given.producer_id.0, marked_id(9));
+    let ended = world.exchange(5, &end(marked_id(9), true), |upstream: EndTxnRequest| {
+        assert_eq!((upstream.producer_id.0, upstream.committed), (9, true));
+        EndTxnResponse::default().with_producer_id(ProducerId(10))
+    });
+    assert_eq!(ended.producer_id.0, marked_id(10));
+    let refused = world.exchange(4, &init(-1), |_: InitProducerIdRequest| {
+        InitProducerIdResponse::default()
+            .with_error_code(51)
+            .with_producer_id(ProducerId(-1))
+    });
+    assert_eq!(refused.producer_id.0, -1, "none");
+}
+
+/// Of what another cluster has given out, clients may abort transactions and get another id, and are told nothing that ends them.
+#[test]
+fn a_transaction_that_was_left_on_another_cluster_can_be_aborted_and_nothing_else() {
+    let world = with_marked_transactions();
+    for left in [7, marked_id(7) * 2] {
+        world.exchange(4, &init(left), |upstream: InitProducerIdRequest| {
+            assert_eq!((upstream.producer_id.0, upstream.producer_epoch), (-1, -1));
+            InitProducerIdResponse::default()
+        });
+        let ended = |commits| world.ask(4, &end(left, commits)).replied();
+        assert_eq!(ended(true).error_code, UNKNOWN_PRODUCER_ID);
+        assert_eq!(ended(false).error_code, 0);
+        let topic = AddPartitionsToTxnTopic::default()
+            .with_name(topic_name("orders"))
+            .with_partitions(vec![0]);
+        let add = AddPartitionsToTxnRequest::default()
+            .with_v3_and_below_transactional_id(transactional_id("txn"))
+            .with_v3_and_below_producer_id(ProducerId(left))
+            .with_v3_and_below_topics(vec![topic]);
+        let added = world.ask(3, &add).replied();
+        let partition = &added.results_by_topic_v3_and_below[0].results_by_partition[0];
+        assert_eq!(partition.partition_error_code, UNKNOWN_PRODUCER_ID);
+        let offsets = AddOffsetsToTxnRequest::default()
+            .with_transactional_id(transactional_id("txn"))
+            .with_producer_id(ProducerId(left))
+            .with_group_id(group_id("app"));
+        let added = world.ask(3, &offsets).replied();
+        assert_eq!(added.error_code, UNKNOWN_PRODUCER_ID);
+        let topic = TxnOffsetCommitRequestTopic::default()
+            .with_name(topic_name("orders"))
+            .with_partitions(vec![TxnOffsetCommitRequestPartition::default()]);
+        let commit = TxnOffsetCommitRequest::default()
+            .with_transactional_id(transactional_id("txn"))
+            .with_group_id(group_id("app"))
+            .with_producer_id(ProducerId(left))
+            .with_topics(vec![topic]);
+        let committed = world.ask(3, &commit).replied();
+        assert_eq!(committed.topics[0].partitions[0].error_code, UNKNOWN_MEMBER_ID);
+    }
+}
+
+/// From version 5 on EndTxn gives out the id of the next transaction, and clients ask for none in another way.
+#[test]
+fn to_abort_a_transaction_that_was_left_brings_another_id_where_nothing_else_does() {
+    let world = with_marked_transactions();
+    let (pending, upstream) = world.ask(5, &end(7, false)).waiting();
+    let init: InitProducerIdRequest = decode_request(4, &upstream);
+    assert_eq!(init.transactional_id, Some(transactional_id("partner:txn")));
+    assert_eq!((init.producer_id.0, init.producer_epoch), (-1, -1));
+    assert_eq!(init.transaction_timeout_ms, 60_000);
+    let given = InitProducerIdResponse::default()
+        .with_producer_id(ProducerId(9))
+        .with_producer_epoch(3);
+    let frame = encode_response::<InitProducerIdRequest>(4, &given);
+    let ended = world.told::<EndTxnRequest>(5, pending, frame);
+    assert_eq!(
+        (ended.error_code, ended.producer_id.0, ended.producer_epoch),
+        (0, marked_id(9), 3)
+    );
+    let (pending, _) = world.ask(5, &end(7, false)).waiting();
+    let busy = InitProducerIdResponse::default()
+        .with_error_code(CONCURRENT_TRANSACTIONS)
+        .with_producer_id(ProducerId(-1));
+    let frame = encode_response::<InitProducerIdRequest>(4, &busy);
+    let ended = world.told::<EndTxnRequest>(5, pending, frame);
+    assert_eq!(
+        (ended.error_code, ended.producer_id.0),
+        (CONCURRENT_TRANSACTIONS, -1)
     );
 }

@@ -546,6 +546,11 @@ impl World {
         broker: impl FnOnce(Q) -> Q::Response,
     ) -> Q::Response {
         let frame = encode_response::<Q>(version, &broker(decode_request(version, &upstream)));
+        self.told::<Q>(version, pending, frame)
+    }
+
+    /// The client's answer to a request that a broker has answered with this frame.
+    pub(super) fn told<Q: Request>(&self, version: i16, pending: Pending, frame: Bytes) -> Q::Response {
         let none = RecordResults::NONE;
         let work = api::unjudged(&self.view, &self.caller, &pending, &none, &frame).unwrap();
         let results = work.map_or(none, run);
