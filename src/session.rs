@@ -41,6 +41,7 @@ mod switching;
 pub(crate) mod testing;
 mod throttle;
 mod timer;
+mod unanswered;
 mod undecided;
 mod upstream;
 

@@ -289,7 +289,7 @@ const BARE_STARTS: [&str; 6] = [
 ];
 
 /// Who may do so, and of what.
-const MAY_START: [(&str, &str); 14] = [
+const MAY_START: [(&str, &str); 15] = [
     ("src/supervision.rs", "what it starts again"),
     ("src/app.rs", "the admin API, whose end ends the node"),
     ("src/app/manager.rs", "a message"),
@@ -297,6 +297,10 @@ const MAY_START: [(&str, &str); 14] = [
     ("src/admin/credentials/uses.rs", "a change that may be lost"),
     ("src/backend/upstreams.rs", "a message"),
     ("src/session/complaints.rs", "a line of the log"),
+    (
+        "src/session/unanswered.rs",
+        "a wait for what one connection is owed",
+    ),
     ("src/listener/entrance.rs", "one connection"),
     ("src/session.rs", "one connection"),
     ("src/session/testing", "a test"),

@@ -103,6 +103,15 @@ impl Pipeline {
         Some(first)
     }
 
+    /// How many answers the broker owes until it has carried out everything that is not only read.
+    pub(super) fn owed_changes(&self) -> usize {
+        let last = self
+            .awaited
+            .iter()
+            .rposition(|awaited| !awaited.pending.consumes());
+        last.map_or(0, |place| place + 1)
+    }
+
     /// Requests whose answer the client does not have yet.
     pub(super) fn len(&self) -> usize {
         self.awaited.len() + self.followers

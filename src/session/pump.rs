@@ -51,6 +51,7 @@ impl ActorFuture<Session> for Pump {
             Err(end) => {
                 session.log_end(end);
                 session.end = Some(end);
+                session.outlast(end);
                 ctx.stop();
                 Poll::Ready(())
             }

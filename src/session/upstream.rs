@@ -103,6 +103,13 @@ impl UpstreamSide {
         }
     }
 
+    /// Takes everything that there is of it, and leaves one without a link.
+    pub(super) fn take(&mut self) -> Self {
+        let (pools, passage) = (self.pools.clone(), Arc::clone(&self.passage));
+        let other = Self::new((pools, passage), Arc::clone(&self.complaints), 0);
+        std::mem::replace(self, other)
+    }
+
     fn complain(&self, what: &'static str, why: &dyn Display) {
         if let Some(destination) = &self.destination {
             self.complaints.of_upstream(destination, what, why);
@@ -112,6 +119,11 @@ impl UpstreamSide {
     /// Whether there is a link.
     pub(super) fn is_linked(&self) -> bool {
         self.passing.is_some()
+    }
+
+    /// Whether a broker may have got something.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.link, Link::Open(_))
     }
 
     /// Whether the link is to this destination, or there is none.

@@ -82,3 +82,35 @@ async fn a_connection_ends_whose_broker_does_not_answer_in_time() {
     gateway.expect_end("switching").await;
     until_drained(&gateway).await;
 }
+
+/// A client that is gone does not see the answer, but its request is carried out.
+#[actix::test]
+async fn who_is_gone_is_off_the_way_when_the_broker_has_answered() {
+    let gateway = Gateway::start(limits(), |_| Deed::Later(4 * A_MOMENT, vec![0, 0])).await;
+    let mut client = gateway.log_in().await;
+    client.send(&heartbeat(5)).await;
+    while gateway.broker.keys().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    client.send(&[0xff; 4]).await;
+    gateway.expect_end("frame_length").await;
+    gateway.expect_sessions(0).await;
+    fence(&gateway, true);
+    assert!(!gateway.door.passage.is_drained(), "it was not answered yet");
+    until_drained(&gateway).await;
+}
+
+/// A broker that does not answer keeps the way of nobody for ever, and what is only read keeps it not at all.
+#[actix::test]
+async fn who_is_gone_is_not_waited_for_long() {
+    let gateway = Gateway::start(limits(), |_| Deed::Nothing).await;
+    let mut client = gateway.log_in().await;
+    client.send(&heartbeat(5)).await;
+    while gateway.broker.keys().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    client.send(&[0xff; 4]).await;
+    gateway.expect_end("frame_length").await;
+    fence(&gateway, true);
+    until_drained(&gateway).await;
+}

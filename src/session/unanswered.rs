@@ -1,0 +1,34 @@
+//! Requests of a client that is gone before a broker has answered them: the broker may still carry them out. So somebody is on the way
+//! until it has answered, and requests are not switched to another physical cluster meanwhile.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use super::Session;
+use super::end::End;
+use super::switching::FINISH;
+
+impl Session {
+    /// Has the lane of a session that ends wait for what the broker owes, but for what is only read, and not for ever.
+    pub(super) fn outlast(&mut self, end: End) {
+        let owed = self.pipeline.owed_changes();
+        // Who ends while requests are switched has waited.
+        if owed == 0 || end == End::Switching || !self.upstream.is_open() {
+            return;
+        }
+        let (mut upstream, purse) = (self.upstream.take(), Arc::clone(&self.purse));
+        actix_rt::spawn(async move {
+            let answers = async {
+                for _ in 0..owed {
+                    let answer = poll_fn(|cx| upstream.poll_answer(cx, &purse.responses)).await;
+                    // On a lane that is lost nothing more is answered.
+                    if answer.is_err() {
+                        return;
+                    }
+                }
+            };
+            drop(tokio::time::timeout(FINISH, answers).await);
+            drop(upstream);
+        });
+    }
+}
