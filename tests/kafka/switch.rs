@@ -172,6 +172,7 @@ fn requests_are_switched_there_and_back_while_clients_are_under_way() -> Result<
         let fed = scope.spawn(|| feed(&scene, kcat));
         eventually("the producer is under way", || Ok(producer.acknowledged() > 500))?;
         eventually("the group reads", || Ok(!lines(&consumer.output()).is_empty()))?;
+        groups_are_rehearsed(&scene)?;
         let said = switch(&scene, (2, THIRD))?;
         ensure!(
             brokers(&scene, &user)? == before,
@@ -216,6 +217,17 @@ fn requests_are_switched_there_and_back_while_clients_are_under_way() -> Result<
     })?;
     consumer.end();
     back(&scene, &user, &before)
+}
+
+/// A rehearsal says what becomes of a group: it is at the end here, and has no offset there.
+fn groups_are_rehearsed(scene: &Scene) -> Result<()> {
+    eventually("the group has committed its offsets", || {
+        let words = ["cluster", "switch", CLUSTER, "--to", THIRD, "--dry-run"];
+        let said = klamm_ok(scene, 1, &words)?;
+        let groups = said.lines().find(|line| line.contains(" groups "));
+        let groups = groups.with_context(|| said.clone())?;
+        Ok(groups.contains("WARN") && groups.contains("would start app (moved)"))
+    })
 }
 
 /// A rehearsal says everything that it finds, and a switch that clients would notice is not made.
