@@ -24,6 +24,14 @@ const TOKEN_SECONDS: u64 = 24 * 3600;
 const OPEN: &str = "clients may come: ";
 const HEALED: &str = "healed";
 
+/// The fault that is no fault: requests go from one Kafka cluster to another and back. The program starts both, makes the topic there,
+/// and says where their brokers are. Between two switches it leaves groups the time to read.
+const SWITCH: &str = "switch";
+const BROKERS: &str = "brokers: ";
+const SETTLE: &str = "14";
+/// How often it is waited for the end of all switches.
+const LOOKS: usize = 4;
+
 /// A program that is built beside the gateway.
 fn built(name: &str, by: &str) -> Result<PathBuf> {
     let program = Path::new(env!("CARGO_BIN_EXE_klamm")).with_file_name(name);
@@ -38,6 +46,18 @@ fn built(name: &str, by: &str) -> Result<PathBuf> {
 fn command(scene: &Scene, fault: &str, seconds: &str) -> Result<Command> {
     let program = built("klamm-chaos", "cargo build --workspace")?;
     let mut command = child::guarded(&program.display().to_string());
+    if fault == SWITCH {
+        command.args([
+            SWITCH,
+            "--seconds",
+            seconds,
+            "--settle",
+            SETTLE,
+            "--topic",
+            &topic(fault),
+        ]);
+        return Ok(command);
+    }
     if fault == "lease-clock" {
         let planted = built("planted/klamm", "chaos/planted.sh build")?;
         command.arg("--binary").arg(planted);
@@ -53,13 +73,22 @@ fn command(scene: &Scene, fault: &str, seconds: &str) -> Result<Command> {
     Ok(command)
 }
 
+/// The topic of the clients that bear a fault.
+fn topic(fault: &str) -> String {
+    format!("paced-{fault}")
+}
+
 /// The names of all faults.
 fn all() -> Result<Vec<String>> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("chaos/faults.sh");
     let listed = Command::new("bash").arg(script).arg("list").output()?;
     ensure!(listed.status.success(), "the faults are not listed");
     let names = String::from_utf8(listed.stdout)?;
-    Ok(names.split_whitespace().map(str::to_owned).collect())
+    Ok(names
+        .split_whitespace()
+        .chain([SWITCH])
+        .map(str::to_owned)
+        .collect())
 }
 
 /// The account, with a topic, of clients at nodes that bear faults.
@@ -70,24 +99,46 @@ fn admit(scene: &Scene, url: &str, topic: &str) -> Result<Login> {
     scene.login_with(admin.bootstrap(VCLUSTER)?, "super-user", token)
 }
 
+/// Waits until nodes have healed, for several times as long as for anything else.
+fn healed(faults: &mut Program) -> Result<()> {
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let shown = faults.shows("nodes have healed", |said| {
+            said.lines().any(|line| line == HEALED)
+        });
+        match shown {
+            Err(_) if looks < LOOKS => {}
+            shown => return shown,
+        }
+    }
+}
+
 /// Lines about how clients bore a fault, and whether nodes did.
 fn bear(scene: &Scene, fault: &str, seconds: &str) -> Result<(Vec<String>, Result<String>)> {
-    let topic = format!("paced-{fault}");
-    scene.topic(&topic, 1)?;
+    let topic = topic(fault);
+    if fault != SWITCH {
+        scene.topic(&topic, 1)?;
+    }
     let mut faults = Program::run(scene, fault, command(scene, fault, seconds)?)?;
     faults.shows("nodes serve", |said| said.contains(OPEN))?;
     let said = faults.said();
-    let url = said.split(OPEN).nth(1).and_then(|rest| rest.lines().next());
+    let after = |word: &str| said.split(word).nth(1).and_then(|rest| rest.lines().next());
+    let url = after(OPEN);
+    let brokers: Vec<String> = after(BROKERS)
+        .map(|brokers| brokers.split_whitespace().map(str::to_owned).collect())
+        .unwrap_or_default();
     let user = admit(scene, url.context("an address")?, &topic)?;
     let mut clients = Clients::start(scene, &topic, (ALIAS, &user.bootstrap), Some(&user))?;
     let begun = now_ms();
     faults.tell("begin")?;
-    faults.shows("nodes have healed", |said| {
-        said.lines().any(|line| line == HEALED)
-    })?;
+    healed(&mut faults)?;
     clients.go_on_after(now_ms())?;
     let gone_on = now_ms();
-    let said = clients.finish(scene, &topic)?;
+    let said = match brokers.is_empty() {
+        true => clients.finish(scene, &topic)?,
+        false => clients.finish_on(scene, &topic, &brokers)?,
+    };
     let mut lines = Vec::new();
     for (client, said) in said.by_client() {
         for deed in Deed::ALL {

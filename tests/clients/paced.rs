@@ -116,7 +116,34 @@ impl Clients {
     }
 
     /// Ends them. No error was told, and what was told to be stored is there and was read.
-    pub(super) fn finish(mut self, scene: &Scene, topic: &str) -> Result<Said> {
+    pub(super) fn finish(self, scene: &Scene, topic: &str) -> Result<Said> {
+        let said = self.end()?;
+        let stored = scene.stored(topic)?;
+        for (client, _, is_idempotent) in CLIENTS {
+            agrees(&said[client], &own(client, &stored), is_idempotent)
+                .map_err(|error| error.context(client))?;
+        }
+        Ok(Said(said))
+    }
+
+    /// Ends them after switches between clusters, of which the first serves now. No error was told; what was told to be stored is on one
+    /// of them; and everything was read that the first one has up to where a group is there.
+    pub(super) fn finish_on(self, scene: &Scene, topic: &str, brokers: &[String]) -> Result<Said> {
+        let said = self.end()?;
+        let mut stored = Vec::new();
+        for broker in brokers {
+            let at = ["--bootstrap-server", broker.as_str()];
+            stored.push(scene.stage.kafka().records(&at, topic, LIMIT)?);
+        }
+        for (client, ..) in CLIENTS {
+            let own: Vec<Vec<u64>> = stored.iter().map(|stored| own(client, stored)).collect();
+            is_somewhere(&said[client], &own).map_err(|error| error.context(client))?;
+        }
+        Ok(Said(said))
+    }
+
+    /// Ends them, and no error was told.
+    fn end(mut self) -> Result<BTreeMap<&'static str, String>> {
         let mut said = BTreeMap::new();
         for (client, program) in &mut self.0 {
             program.tell("finish")?;
@@ -129,14 +156,32 @@ impl Clients {
             ensure!(failed.is_empty(), "{client}: {failed:?}");
             said.insert(*client, all);
         }
-        let stored = scene.stored(topic)?;
-        for (client, _, is_idempotent) in CLIENTS {
-            let own = stored.iter().filter_map(|value| value.strip_prefix(client));
-            let own: Vec<u64> = own.filter_map(|number| number.trim().parse().ok()).collect();
-            agrees(&said[client], &own, is_idempotent).map_err(|error| error.context(client))?;
-        }
-        Ok(Said(said))
+        Ok(said)
     }
+}
+
+/// The numbers of a client's records among all of a topic.
+fn own(client: &str, stored: &[String]) -> Vec<u64> {
+    let own = stored.iter().filter_map(|value| value.strip_prefix(client));
+    own.filter_map(|number| number.trim().parse().ok()).collect()
+}
+
+/// Compares what a client said with the numbers of its records on several clusters, of which the first is read to its end.
+fn is_somewhere(said: &str, clusters: &[Vec<u64>]) -> Result<()> {
+    let told: BTreeSet<u64> = deeds(said, Deed::Stored).map(|(_, number)| number).collect();
+    let there: BTreeSet<u64> = clusters.iter().flatten().copied().collect();
+    let lost: Vec<&u64> = told.difference(&there).take(5).collect();
+    ensure!(lost.is_empty(), "records {lost:?} are lost, and others");
+    let first = clusters.first().map_or(&[][..], Vec::as_slice);
+    let read: BTreeSet<u64> = deeds(said, Deed::Read).map(|(_, number)| number).collect();
+    let end = first
+        .iter()
+        .rposition(|number| read.contains(number))
+        .unwrap_or(0);
+    let unread = first[..end].iter().filter(|number| !read.contains(number));
+    let unread: Vec<&u64> = unread.take(5).collect();
+    ensure!(unread.is_empty(), "records {unread:?} were not read, and others");
+    Ok(())
 }
 
 /// Compares what a client said with the numbers of its records, as the topic of one partition has them.
@@ -191,4 +236,11 @@ fn a_client_is_believed_only_where_the_topic_agrees() {
     assert!(agrees(unread, &[0, 1, 2], true).is_err());
     assert!(agrees(unread, &[0, 1, 2], false).is_err());
     assert!(agrees(unread, &[0, 2, 1], false).is_ok(), "it comes later");
+    let at = |clusters: &[&[u64]]| {
+        let clusters: Vec<Vec<u64>> = clusters.iter().map(|numbers| numbers.to_vec()).collect();
+        is_somewhere(unread, &clusters)
+    };
+    assert!(at(&[&[0, 2, 3], &[1, 2]]).is_ok());
+    assert!(at(&[&[0, 2], &[]]).is_err(), "lost");
+    assert!(at(&[&[0, 1, 2], &[]]).is_err(), "not read");
 }
