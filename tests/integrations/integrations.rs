@@ -5,6 +5,7 @@
 pub(crate) mod connect;
 mod mirror;
 mod place;
+mod stand_in;
 pub(crate) mod worker;
 
 use anyhow::{Result, ensure};
@@ -17,7 +18,7 @@ use crate::scene::Scene;
 type Try = fn(&mut Scene) -> Result<()>;
 
 /// The cases to try, by name.
-const CASES: [(&str, Try); 5] = [
+const CASES: [(&str, Try); 6] = [
     ("connect-partner", |scene| {
         connect::moves_lines(scene, Place::Partner)
     }),
@@ -29,6 +30,7 @@ const CASES: [(&str, Try); 5] = [
     ("mirror-into-standard", |scene| {
         mirror::into(scene, Place::Standard)
     }),
+    ("mirror-to-stand-in", stand_in::keeps_up),
 ];
 
 /// The case that `make test` runs.

@@ -17,7 +17,7 @@ const COMPACT: &[&str] = &["--config", "cleanup.policy=compact"];
 const PORTIONS: [usize; 2] = [200, 100];
 
 /// Properties of both ways. Workers are small, look often, and make topics that a single broker can hold.
-const COMMON: &str = "\
+pub(super) const COMMON: &str = "\
 replication.factor=1
 offset-syncs.topic.replication.factor=1
 checkpoints.topic.replication.factor=1
