@@ -48,7 +48,6 @@ pub use members_view::{MemberView, MembersView, RemovedView, RoleView};
 pub use problem::ProblemBody;
 pub use rehearsed::{RehearsalFinding, Severity};
 pub use resources::authentication_from;
-pub(crate) use resources::utc::utc;
 pub use routes_view::{PhaseView, RouteView};
 pub use services::{
     AnswerLater, BackupCover, BackupFile, CannotAsk, CannotBackUp, CommittedOffsets, ConfirmNewest,

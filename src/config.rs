@@ -15,6 +15,7 @@ mod kafka_names;
 mod keys;
 mod listeners;
 mod logins;
+mod named;
 mod physical;
 mod problem;
 mod providers;

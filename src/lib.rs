@@ -10,6 +10,7 @@ pub mod address;
 pub mod chain;
 mod fold;
 mod guesses;
+mod https;
 mod regexp;
 pub mod secret;
 pub mod stream;

@@ -73,7 +73,7 @@ const DATA_PLANE: [(&str, &[&str]); 12] = [
 ];
 
 /// Which module of `src` may use which: of those before it in this list the named ones, so that no two need each other.
-const MAY_USE: [(&str, &[&str]); 34] = [
+const MAY_USE: [(&str, &[&str]); 35] = [
     ("address", &[]),
     ("chain", &[]),
     ("fold", &[]),
@@ -99,6 +99,7 @@ const MAY_USE: [(&str, &[&str]); 34] = [
     ("metrics", &["policy"]),
     ("supervision", &["metrics"]),
     ("tls", &["chain", "metrics"]),
+    ("https", &["tls"]),
     ("control", &[]),
     (
         "auth",
@@ -106,9 +107,20 @@ const MAY_USE: [(&str, &[&str]); 34] = [
     ),
     (
         "oauth",
-        &["auth", "chain", "metrics", "secret", "supervision", "tls"],
+        &[
+            "auth",
+            "chain",
+            "https",
+            "metrics",
+            "secret",
+            "supervision",
+            "tls",
+        ],
     ),
-    ("keys", &["chain", "envelope", "metrics", "supervision", "tls"]),
+    (
+        "keys",
+        &["chain", "envelope", "https", "metrics", "supervision", "tls"],
+    ),
     (
         "backend",
         &[

@@ -23,7 +23,6 @@ pub(super) mod schema;
 pub(super) mod service_account;
 mod standard;
 mod token;
-pub(super) mod utc;
 pub(super) mod virtual_cluster;
 
 use klamm_raft::model::PASSTHROUGH;

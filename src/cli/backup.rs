@@ -11,8 +11,7 @@ use klamm_raft::{Backup, BackupHeader, StorageKey, fingerprint, read_backup_head
 use super::admin_client::{AdminClient, Connection};
 use super::failure::Failure;
 use super::{Variables, offline, print};
-use crate::admin::utc;
-use crate::unix_time;
+use crate::unix_time::{self, utc};
 use crate::whole_file::write_whole;
 
 #[derive(Debug, Args)]

@@ -2,19 +2,17 @@
 
 use std::fs;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rustls::crypto::aws_lc_rs;
 use serde::Deserialize;
 use serde_json::json;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use zeroize::Zeroizing;
 
 use super::config::VaultConfig;
 use crate::envelope::{DATA_KEY_BYTES, DataKey};
+use crate::https;
 use crate::tls::TrustError;
 
 /// How long one call may take, from the name to the last byte.
@@ -82,30 +80,13 @@ struct BatchAnswerItem {
 impl Vault {
     /// A client; nothing is asked yet.
     pub(super) fn new(config: &VaultConfig) -> Result<Self, VaultError> {
-        let authorities = match config.url.scheme_str() {
-            Some("https") => config.trust.authorities()?,
-            _ => Vec::new(),
+        let roots = match config.url.scheme_str() {
+            Some("https") => Some(https::roots(&config.trust)?),
+            _ => None,
         };
-        let roots: Vec<Certificate<'static>> = authorities
-            .iter()
-            .map(|der| Certificate::from_der(der).to_owned())
-            .collect();
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::from(roots))
-            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
-            .build();
-        let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(TIMEOUT))
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .proxy(None)
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-            .max_idle_connections(1)
-            .tls_config(tls)
-            .build();
         Ok(Self {
             config: config.clone(),
-            agent: agent.into(),
+            agent: https::agent(roots, TIMEOUT, 1),
         })
     }
 

@@ -3,14 +3,13 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::crypto::aws_lc_rs;
 use ureq::http::Uri;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::tls::RootCerts;
 
 use super::Location;
+use crate::https;
 use crate::secret::Secret;
 use crate::tls::{Trust, TrustError};
 
@@ -58,12 +57,7 @@ impl Fetcher {
     /// # Errors
     /// They cannot be read.
     pub fn new(trust: &Trust) -> Result<Self, TrustError> {
-        let roots: Vec<Certificate<'static>> = trust
-            .authorities()?
-            .iter()
-            .map(|der| Certificate::from_der(der).to_owned())
-            .collect();
-        Ok(Self::with(Some(RootCerts::from(roots))))
+        Ok(Self::with(Some(https::roots(trust)?)))
     }
 
     /// A fetcher for files and for http on this machine; https is refused by every certificate it could show.
@@ -72,20 +66,9 @@ impl Fetcher {
     }
 
     fn with(roots: Option<RootCerts>) -> Self {
-        let tls = TlsConfig::builder()
-            .root_certs(roots.unwrap_or_else(|| RootCerts::new_with_certs(&[])))
-            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
-            .build();
-        let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(TIMEOUT))
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .proxy(None)
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-            .max_idle_connections(0)
-            .tls_config(tls)
-            .build();
-        Self { agent: agent.into() }
+        Self {
+            agent: https::agent(roots, TIMEOUT, 0),
+        }
     }
 
     /// Reads a document.

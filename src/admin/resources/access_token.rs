@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
 use super::token::{MAX_LIFE_TIME_S, life_time};
-use super::utc::utc;
+use crate::unix_time::utc;
 
 /// The body of `POST /gateway/v2/access-token`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
 use super::schema::{ACCOUNTS, UUIDS, VCLUSTERS};
-use super::utc::utc;
 use super::vcluster_name;
+use crate::unix_time::utc;
 
 /// The longest life of a token, in seconds: 68 years.
 pub(super) const MAX_LIFE_TIME_S: i64 = 2_147_483_647;

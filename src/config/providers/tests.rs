@@ -1,8 +1,12 @@
 //! Providers of tokens: what is read, and what is said of wrong ones.
 
 use std::io;
+use std::path::Path;
 
 use super::*;
+use crate::config::problem::SettingPlace;
+use crate::config::tree::TreeValue;
+use crate::tls::Trust;
 
 /// Whoever reads it looks at the form only.
 const AUTHORITY: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";

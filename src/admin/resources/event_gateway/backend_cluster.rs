@@ -8,9 +8,9 @@ use klamm_raft::model::{PhysicalCluster, ScramHash};
 use serde::Serialize;
 
 use super::ids::Ids;
-use crate::admin::resources::utc::utc;
 use crate::backend::config::{AnonymousClients, BackendConfig, HostCheck, Security, UpstreamLogin};
 use crate::tls::Trust;
+use crate::unix_time::utc;
 pub(crate) use written::{BackendPatch, EventGatewayBackend};
 
 /// How often a node looks at a physical cluster.

@@ -4,7 +4,7 @@ use klamm_raft::model::{PASSTHROUGH, State};
 use serde::Serialize;
 
 use super::ids::Ids;
-use crate::admin::resources::utc::utc;
+use crate::unix_time::utc;
 
 /// The name of the gateway, and the name that it could always have in place of its id.
 pub(crate) const NAME: &str = "default";

@@ -23,9 +23,9 @@ use crate::admin::resources::limits::LimitsSpec;
 use crate::admin::resources::object::{object, object_or_null, objects, objects_or_null};
 use crate::admin::resources::schema::{ACCOUNTS, CONFIGURED, LABELS, VCLUSTERS};
 use crate::admin::resources::standard::Selectors;
-use crate::admin::resources::utc::utc;
 use crate::admin::resources::virtual_cluster::{self, Managers, PutSpec, VirtualClusterResource};
 use crate::admin::services::Providers;
+use crate::unix_time::utc;
 
 /// Whether ACLs decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

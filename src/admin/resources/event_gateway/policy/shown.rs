@@ -13,7 +13,7 @@ use super::acls::AclsConfig;
 use super::cipher::{DecryptConfig, EncryptConfig};
 use super::headers::HeadersConfig;
 use crate::admin::resources::policy;
-use crate::admin::resources::utc::utc;
+use crate::unix_time::utc;
 
 /// A policy that is in effect in a virtual cluster.
 #[derive(Debug, Serialize)]
