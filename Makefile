@@ -90,8 +90,10 @@ faults-clients: kafka
 switches: kafka
 	$(CARGO) test --locked --test kafka -- --ignored --nocapture transactions_go_on_after
 
-# Encrypted records that a log cleaner compacts, and that are copied in transactions while a broker is killed: docs/POLICIES.md.
+# Encrypted records that a log cleaner compacts, and that are copied in transactions while a broker is killed; and keys of AWS
+# KMS, for which moto stands in: docs/POLICIES.md.
 encryption: kafka
+	tests/kafka/encryption/moto.sh install
 	$(CARGO) test --locked --test kafka -- --ignored --nocapture encryption::
 
 # A quota that three nodes share, while all connections are on one of them: docs/QUOTAS.md.

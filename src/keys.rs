@@ -5,15 +5,18 @@
 //! Whatever a service refuses or does not answer is never remembered. While it is away, data keys that are there go on until they
 //! have to be followed by others.
 
+mod aws;
 mod config;
 mod file;
 mod opened;
 mod pace;
 mod record_keys;
+mod service;
 mod source;
 mod vault;
 
-pub use config::{KeyConfig, VaultConfig};
+pub use aws::{AwsCredentialPlaces, CredentialPlace};
+pub use config::{AwsConfig, KeyConfig, VaultConfig};
 pub use record_keys::{ObtainedKeys, RecordKeys};
 
 #[cfg(test)]

@@ -119,7 +119,15 @@ const MAY_USE: [(&str, &[&str]); 35] = [
     ),
     (
         "keys",
-        &["chain", "envelope", "https", "metrics", "supervision", "tls"],
+        &[
+            "chain",
+            "envelope",
+            "https",
+            "metrics",
+            "supervision",
+            "tls",
+            "unix_time",
+        ],
     ),
     (
         "backend",

@@ -83,7 +83,7 @@ pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
         signing_key: builder.signing_key(),
         passthrough: builder.passthrough(inputs.methods, &backends, &oauth),
         oauth,
-        keys: builder.keys(inputs.read),
+        keys: builder.keys(inputs),
         secrets: builder.secrets(),
         anonymous,
         limits: builder.limits(),
@@ -339,9 +339,12 @@ impl Builder {
         }
     }
 
-    fn keys(&mut self, read: ReadFile<'_>) -> BTreeMap<KeyName, KeyConfig> {
+    fn keys(&mut self, inputs: Inputs<'_>) -> BTreeMap<KeyName, KeyConfig> {
         match self.settings.keys.get(reference::KEYS_OF_RECORDS).cloned() {
-            Some(setting) => keys::parse(setting, read, &mut self.problems),
+            Some(setting) => {
+                let around = (inputs.read, inputs.variables);
+                keys::parse(setting, around, &mut self.problems)
+            }
             None => BTreeMap::new(),
         }
     }

@@ -4,19 +4,22 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use klamm_raft::model::KeyName;
+use ureq::http::Uri;
 
-use crate::keys::{KeyConfig, VaultConfig};
+use crate::keys::{AwsConfig, AwsCredentialPlaces, CredentialPlace, KeyConfig, VaultConfig};
 use crate::oauth::Location;
 
 use super::ReadFile;
 use super::named::{NamedForm, NamedReader};
 use super::problem::Problem;
+use super::references::{FORMS, Reference};
 use super::settings::Setting;
 
 const FORM: NamedForm = NamedForm {
     things: "keys",
-    form: "the form is {name: {kind: file, file: /etc/klamm/name.keys}}, or \
-           {name: {kind: vault, url: https://vault:8200, key: name, token: {file: /run/vault-token}}}",
+    form: "the form is {name: {kind: file, file: /etc/klamm/name.keys}}, \
+           {name: {kind: vault, url: https://vault:8200, key: name, token: {file: /run/vault-token}}}, or \
+           {name: {kind: aws_kms, key: alias/name, region: eu-central-1}}",
     known: &[
         "kind",
         "file",
@@ -26,6 +29,11 @@ const FORM: NamedForm = NamedForm {
         "namespace",
         "token.file",
         "ca.file",
+        "region",
+        "endpoint",
+        "access.key.id",
+        "secret.access.key",
+        "session.token",
     ],
     lists: &[],
 };
@@ -33,24 +41,30 @@ const FORM: NamedForm = NamedForm {
 /// Where Vault mounts the engine, unless somebody says otherwise.
 const DEFAULT_MOUNT: &str = "transit";
 
-/// Reads the map, given as YAML or as a text that holds YAML.
+/// Where other programs find the region of AWS.
+const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+
+/// Reads the map, given as YAML or as a text that holds YAML. The region of AWS comes from the usual variables, where a key does not say it.
 pub(super) fn parse(
     setting: Setting,
-    read: ReadFile<'_>,
+    (read, variables): (ReadFile<'_>, &BTreeMap<String, String>),
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<KeyName, KeyConfig> {
-    FORM.read(setting, (read, problems), key)
+    let usual = REGION_VARIABLES.into_iter().find_map(|name| variables.get(name));
+    let usual = usual.map(String::as_str).filter(|region| !region.is_empty());
+    FORM.read(setting, (read, problems), |reader| key(reader, usual))
 }
 
-fn key(reader: &mut NamedReader<'_>) -> Option<KeyConfig> {
+fn key(reader: &mut NamedReader<'_>, usual_region: Option<&str>) -> Option<KeyConfig> {
     let key = match reader.demand("kind")?.as_str() {
         "file" => reader.demand("file").map(|path| KeyConfig::File {
             path: PathBuf::from(path),
         }),
         "vault" => vault(reader).map(KeyConfig::Vault),
+        "aws_kms" => aws(reader, usual_region).map(KeyConfig::Aws),
         other => {
             reader.refuse(format!(
-                "kind: {other:?} is not supported: there are file and vault"
+                "kind: {other:?} is not supported: there are file, vault and aws_kms"
             ));
             None
         }
@@ -63,13 +77,7 @@ fn key(reader: &mut NamedReader<'_>) -> Option<KeyConfig> {
 
 fn vault(reader: &mut NamedReader<'_>) -> Option<VaultConfig> {
     let url = reader.demand("url");
-    let url = url.and_then(|text| match reader.parsed("url", &text)? {
-        Location::Url(url) => Some(url),
-        Location::File(_) => {
-            reader.refuse("url: a file is no server");
-            None
-        }
-    });
+    let url = url.and_then(|text| server(reader, "url", &text));
     let key = reader.demand("key");
     let mount = reader.text("mount").unwrap_or_else(|| DEFAULT_MOUNT.to_owned());
     for (name, text) in [("key", key.as_deref()), ("mount", Some(&*mount))] {
@@ -89,6 +97,122 @@ fn vault(reader: &mut NamedReader<'_>) -> Option<VaultConfig> {
         token: token?,
         trust,
     })
+}
+
+fn server(reader: &mut NamedReader<'_>, name: &'static str, text: &str) -> Option<Uri> {
+    match reader.parsed(name, text)? {
+        Location::Url(url) => Some(url),
+        Location::File(_) => {
+            reader.refuse(format!("{name}: a file is no server"));
+            None
+        }
+    }
+}
+
+fn aws(reader: &mut NamedReader<'_>, usual_region: Option<&str>) -> Option<AwsConfig> {
+    let key = reader.demand("key");
+    let (endpoint, trust) = (reader.text("endpoint"), reader.trust("ca.file"));
+    let credentials = credentials(reader);
+    let (set, key) = (reader.text("region"), key?);
+    if !is_aws_key(&key) {
+        reader.refuse(
+            "key: the id or ARN of a key of AWS KMS is expected, or alias/NAME, or the ARN of an alias",
+        );
+    }
+    let region = region(reader, (set, &key, usual_region))?;
+    let endpoint = match endpoint {
+        Some(text) => server(reader, "endpoint", &text)?,
+        None => {
+            let domain = match region.starts_with("cn-") {
+                true => "amazonaws.com.cn",
+                false => "amazonaws.com",
+            };
+            server(reader, "region", &format!("https://kms.{region}.{domain}"))?
+        }
+    };
+    if endpoint.path_and_query().is_some_and(|path| path.as_str() != "/") {
+        reader.refuse("endpoint: a server is expected, without a path");
+    }
+    Some(AwsConfig {
+        key,
+        region,
+        endpoint,
+        trust,
+        credentials: credentials?,
+    })
+}
+
+/// The region that a key is in: that of its ARN, which must be the one that is set, or the usual one.
+fn region(
+    reader: &mut NamedReader<'_>,
+    (set, key, usual): (Option<String>, &str, Option<&str>),
+) -> Option<String> {
+    let of_key = key.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(2));
+    if let (Some(set), Some(of_key)) = (&set, of_key)
+        && set != of_key
+    {
+        reader.refuse(format!("region: the key is in {of_key}, not in {set}"));
+    }
+    let region = set.as_deref().or(of_key).or(usual);
+    let is_region = |region: &str| {
+        let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        !region.is_empty() && region.bytes().all(is_plain)
+    };
+    match region {
+        Some(region) if is_region(region) => Some(region.to_owned()),
+        Some(_) => {
+            reader.refuse("region: a name like eu-central-1 is expected");
+            None
+        }
+        None => {
+            let [first, second] = REGION_VARIABLES;
+            reader.refuse(format!(
+                "region is missing, and neither {first} nor {second} is set"
+            ));
+            None
+        }
+    }
+}
+
+/// Where the credentials are: in the usual variables, or where references lead. Secrets are never written here.
+fn credentials(reader: &mut NamedReader<'_>) -> Option<AwsCredentialPlaces> {
+    let [id, secret, token] = ["access.key.id", "secret.access.key", "session.token"].map(|name| {
+        let text = reader.text(name)?;
+        let referred = match Reference::parse(&text) {
+            Some(Ok(Reference::Variable(name))) => Ok(CredentialPlace::Variable(name)),
+            Some(Ok(Reference::File(path))) => Ok(CredentialPlace::File(path.into())),
+            Some(Err(why)) => Err(why),
+            None => Err(format!("it is named here, not written: {FORMS}")),
+        };
+        match referred {
+            Ok(place) => Some(place),
+            Err(why) => {
+                reader.refuse(format!("{name}: {why}"));
+                None
+            }
+        }
+    });
+    match (id, secret, token) {
+        (None, None, None) => Some(AwsCredentialPlaces::usual()),
+        (Some(id), Some(secret), token) => Some(AwsCredentialPlaces { id, secret, token }),
+        _ => {
+            reader.refuse("access.key.id and secret.access.key go together, and session.token with them");
+            None
+        }
+    }
+}
+
+/// Whether a text can be the key of a request, which is an id, an ARN, or the name or ARN of an alias.
+fn is_aws_key(text: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/');
+    let is_one = |text: &str| !text.is_empty() && text.bytes().all(is_plain);
+    match text.strip_prefix("arn:") {
+        Some(rest) => {
+            let parts: Vec<&str> = rest.split(':').collect();
+            parts.len() == 5 && parts[1] == "kms" && parts.into_iter().all(is_one)
+        }
+        None => is_one(text),
+    }
 }
 
 /// Whether a text stands for itself in a URL.
@@ -114,7 +238,8 @@ mod tests {
         };
         let read = |_: &Path| Err(io::ErrorKind::NotFound.into());
         let mut problems = Vec::new();
-        let keys = parse(setting, &read, &mut problems);
+        let variables = BTreeMap::from([("AWS_REGION".to_owned(), "eu-west-3".to_owned())]);
+        let keys = parse(setting, (&read, &variables), &mut problems);
         let problems = problems.into_iter().map(|problem| problem.to_string());
         (keys, problems.collect())
     }
@@ -139,11 +264,50 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_in_aws_kms() {
+        const ARN: &str = "arn:aws:kms:eu-north-1:111122223333:key/1234abcd-12ab";
+        let (keys, problems) = parsed(&format!(
+            "{{a: {{kind: aws_kms, key: alias/orders}}, b: {{kind: aws_kms, key: '{ARN}', access.key.id: '${{env[ID]}}', \
+             secret: {{access.key: '${{file[/s]}}'}}}}, c: {{kind: aws_kms, key: x, region: cn-north-1}}, \
+             d: {{kind: aws_kms, key: x, region: r, endpoint: 'http://127.0.0.1:5000'}}}}"
+        ));
+        assert_eq!(problems, Vec::<String>::new());
+        let of = |name: &str| match &keys[name] {
+            KeyConfig::Aws(aws) => aws.clone(),
+            other => panic!("{other:?}"),
+        };
+        let (a, b) = (of("a"), of("b"));
+        assert_eq!((&*a.key, &*a.region), ("alias/orders", "eu-west-3"));
+        assert_eq!(a.endpoint.to_string(), "https://kms.eu-west-3.amazonaws.com/");
+        assert_eq!(a.credentials, AwsCredentialPlaces::usual());
+        assert_eq!((&*b.key, &*b.region), (ARN, "eu-north-1"));
+        assert_eq!(b.credentials.id, CredentialPlace::Variable("ID".to_owned()));
+        assert_eq!(b.credentials.secret, CredentialPlace::File("/s".into()));
+        assert_eq!(b.credentials.token, None);
+        assert_eq!(
+            of("c").endpoint.to_string(),
+            "https://kms.cn-north-1.amazonaws.com.cn/"
+        );
+        assert_eq!(of("d").endpoint.to_string(), "http://127.0.0.1:5000/");
+    }
+
+    #[test]
+    fn secrets_of_aws_are_named_and_not_shown() {
+        let (_, problems) =
+            parsed("{a: {kind: aws_kms, key: x, access.key.id: '${env[A]}', secret.access.key: hunter2}}");
+        let shown = problems.join("\n");
+        assert!(
+            shown.contains("named here, not written") && !shown.contains("hunter2"),
+            "{shown}"
+        );
+    }
+
+    #[test]
     fn wrong_ones_are_refused_with_the_setting() {
         for (text, why) in [
             ("nonsense", "a map of keys is expected"),
             ("{a: {}}", "kind is missing"),
-            ("{a: {kind: aws}}", "there are file and vault"),
+            ("{a: {kind: aws}}", "there are file, vault and aws_kms"),
             ("{a: {kind: file}}", "file is missing"),
             (
                 "{a: {kind: file, file: /k, url: 'https://v'}}",
@@ -166,6 +330,32 @@ mod tests {
             (
                 "{a: {kind: vault, url: 'https://vault', key: k, token.file: /t, ca.file: /nowhere}}",
                 "/nowhere",
+            ),
+            ("{a: {kind: aws_kms, key: 'k?'}}", "id or ARN of a key"),
+            (
+                "{a: {kind: aws_kms, key: 'arn:aws:s3:r:1:x'}}",
+                "id or ARN of a key",
+            ),
+            ("{a: {kind: aws_kms, key: k, region: 'x.y'}}", "like eu-central-1"),
+            (
+                "{a: {kind: aws_kms, key: 'arn:aws:kms:one:1:key/k', region: two}}",
+                "the key is in one, not in two",
+            ),
+            (
+                "{a: {kind: aws_kms, key: k, endpoint: 'https://x/y'}}",
+                "without a path",
+            ),
+            (
+                "{a: {kind: aws_kms, key: k, endpoint: 'http://x'}}",
+                "use https elsewhere",
+            ),
+            (
+                "{a: {kind: aws_kms, key: k, session.token: '${env[T]}'}}",
+                "go together",
+            ),
+            (
+                "{a: {kind: aws_kms, key: k, url: 'https://x'}}",
+                "url is for keys of another kind",
             ),
             (
                 "{a: {kind: vault, url: 'https://vault', key: k}}",

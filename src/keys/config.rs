@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use ureq::http::Uri;
 
+use super::aws::AwsCredentialPlaces;
 use crate::tls::Trust;
 
 /// Where a key is.
@@ -13,6 +14,8 @@ pub enum KeyConfig {
     File { path: PathBuf },
     /// In the transit engine of HashiCorp Vault.
     Vault(VaultConfig),
+    /// In AWS KMS.
+    Aws(AwsConfig),
 }
 
 /// A key of HashiCorp Vault's transit engine.
@@ -31,12 +34,26 @@ pub struct VaultConfig {
     pub trust: Trust,
 }
 
+/// A key of AWS KMS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsConfig {
+    /// Its id, its ARN, or the name or ARN of an alias.
+    pub key: String,
+    pub region: String,
+    /// The server: https, or http on this machine.
+    pub endpoint: Uri,
+    /// Whose certificates the server may have.
+    pub trust: Trust,
+    pub credentials: AwsCredentialPlaces,
+}
+
 impl KeyConfig {
     /// The word for its kind.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::File { .. } => "file",
             Self::Vault(_) => "vault",
+            Self::Aws(_) => "aws_kms",
         }
     }
 }

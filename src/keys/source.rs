@@ -8,13 +8,15 @@ use klamm_raft::model::KeyName;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
+use super::aws::Aws;
 use super::config::KeyConfig;
 use super::file::FileKey;
 use super::opened::OpenedKeys;
 use super::pace::CallPace;
-use super::vault::{Vault, VaultError};
+use super::service::{KeyService, OpenedBytes, ServiceError};
+use super::vault::Vault;
 use crate::chain::Chain;
-use crate::envelope::{DataKey, DueWhen, NoKey, PinnedKey, RecordKeyNeed, SealingKey};
+use crate::envelope::{BadKey, DataKey, DueWhen, NoKey, PinnedKey, RecordKeyNeed, SealingKey};
 use crate::metrics::{KeyCall, KeyCallOutcome, RecordKeyMetrics};
 
 /// A data key that is so old is to be followed by another one …
@@ -53,7 +55,7 @@ pub(super) struct KeySource {
 #[derive(Debug)]
 enum KeyPlace {
     File(FileKey),
-    Vault(Result<Vault, VaultError>),
+    Service(Result<KeyService, ServiceError>),
 }
 
 /// The data key that seals now.
@@ -83,7 +85,14 @@ impl KeySource {
     ) -> Self {
         let place = match config {
             KeyConfig::File { path } => KeyPlace::File(FileKey::new(name, path)),
-            KeyConfig::Vault(config) => KeyPlace::Vault(Vault::new(config)),
+            KeyConfig::Vault(config) => {
+                let vault = Vault::new(config).map(KeyService::Vault);
+                KeyPlace::Service(vault.map_err(ServiceError::from))
+            }
+            KeyConfig::Aws(config) => {
+                let aws = Aws::new(config).map(KeyService::Aws);
+                KeyPlace::Service(aws.map_err(ServiceError::from))
+            }
         };
         let source = Self {
             name: name.clone(),
@@ -111,7 +120,7 @@ impl KeySource {
                 if !is_due {
                     return Ok(Arc::clone(&current.key));
                 }
-                if let KeyPlace::Vault(_) = &self.place {
+                if let KeyPlace::Service(_) = &self.place {
                     self.renewal.notify_one();
                     return Ok(Arc::clone(&current.key));
                 }
@@ -122,7 +131,7 @@ impl KeySource {
                 let (key, wrapped) = file.data_key()?;
                 Ok(self.seal_with(key, wrapped))
             }
-            KeyPlace::Vault(_) => Err(NoKey::NotYet),
+            KeyPlace::Service(_) => Err(NoKey::NotYet),
         }
     }
 
@@ -130,7 +139,7 @@ impl KeySource {
     pub(super) fn opening(&self, wrapped: &[u8]) -> Result<Arc<DataKey>, NoKey> {
         match &self.place {
             KeyPlace::File(file) => file.open(wrapped).map(Arc::new),
-            KeyPlace::Vault(_) => self.opened.get(wrapped, Instant::now()).ok_or(NoKey::NotYet),
+            KeyPlace::Service(_) => self.opened.get(wrapped, Instant::now()).ok_or(NoKey::NotYet),
         }
     }
 
@@ -138,7 +147,7 @@ impl KeySource {
     pub(super) fn pinned(&self, version: Option<u32>) -> Result<Arc<PinnedKey>, NoKey> {
         match &self.place {
             KeyPlace::File(file) => file.pinned(version),
-            KeyPlace::Vault(_) => Err(NoKey::Unpinned),
+            KeyPlace::Service(_) => Err(NoKey::Unpinned),
         }
     }
 
@@ -182,20 +191,24 @@ impl KeySource {
 
     /// Asks a key service. Blocks.
     fn ask(&self, needs: &[RecordKeyNeed]) -> Vec<RefusedDataKey> {
-        let KeyPlace::Vault(vault) = &self.place else {
+        let KeyPlace::Service(service) = &self.place else {
             return Vec::new();
         };
-        let vault = match vault {
-            Ok(vault) => vault,
+        let service = match service {
+            Ok(service) => service,
             Err(error) => {
-                self.went_wrong(error.to_string());
+                self.went_wrong(Chain(error).to_string());
                 return Vec::new();
             }
         };
-        if needs.iter().any(|need| matches!(need, RecordKeyNeed::Sealing(_))) {
-            let made = self.timed(KeyCall::Wrap, || vault.data_key());
-            if let Some((key, wrapped)) = made {
-                self.seal_with(key, wrapped);
+        if needs.iter().any(|need| matches!(need, RecordKeyNeed::Sealing(_)))
+            && let Some((key, wrapped)) = self.timed(KeyCall::Wrap, || service.data_key())
+        {
+            match DataKey::new(&key) {
+                Ok(key) => {
+                    self.seal_with(key, wrapped);
+                }
+                Err(bad) => self.went_wrong(bad.to_string()),
             }
         }
         let wrapped = needs.iter().filter_map(|need| match need {
@@ -205,22 +218,24 @@ impl KeySource {
         let wrapped: Vec<&[u8]> = wrapped.collect();
         let mut refused = Vec::new();
         for some in wrapped.chunks(MOST_IN_CALL) {
-            let Some(opened) = self.timed(KeyCall::Unwrap, || vault.open(some)) else {
-                break;
-            };
+            let mut opened = OpenedBytes::new();
+            let done = self.timed(KeyCall::Unwrap, || service.open(some, &mut opened));
             let mut good = Vec::new();
-            for (wrapped, key) in some.iter().zip(opened) {
-                match key {
-                    Some(key) => good.push((Box::from(*wrapped), Arc::new(key))),
-                    None => refused.push((self.name.clone(), Box::from(*wrapped))),
+            for (wrapped, bytes) in some.iter().zip(opened) {
+                match bytes.map(|bytes| DataKey::new(&bytes)) {
+                    Some(Ok(key)) => good.push((Box::from(*wrapped), Arc::new(key))),
+                    Some(Err(BadKey)) | None => refused.push((self.name.clone(), Box::from(*wrapped))),
                 }
             }
             self.opened.add(good, Instant::now());
+            if done.is_none() {
+                break;
+            }
         }
         refused
     }
 
-    fn timed<T>(&self, call: KeyCall, make: impl FnOnce() -> Result<T, VaultError>) -> Option<T> {
+    fn timed<T>(&self, call: KeyCall, make: impl FnOnce() -> Result<T, ServiceError>) -> Option<T> {
         let begun = Instant::now();
         let made = make();
         let outcome = match &made {
@@ -291,7 +306,7 @@ impl KeySource {
         loop {
             let every = match &self.place {
                 KeyPlace::File(_) => LOOK_EVERY,
-                KeyPlace::Vault(_) => TIDY_EVERY,
+                KeyPlace::Service(_) => TIDY_EVERY,
             };
             let is_due = tokio::time::timeout(every, self.renewal.notified()).await.is_ok();
             let this = Arc::clone(&self);

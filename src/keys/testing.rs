@@ -1,6 +1,6 @@
 //! For tests: a key service that answers as it is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -34,9 +34,12 @@ pub(crate) fn started(config: KeyConfig) -> (Arc<RecordKeys>, Metrics) {
 /// A server that answers each call as it is told, and notes what it was asked.
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
-    url: String,
-    answer: Arc<Mutex<(u16, Value)>>,
+    pub(crate) url: String,
+    /// One after the other; the last one stays.
+    answers: Arc<Mutex<VecDeque<(u16, Value)>>>,
     pub(crate) asked: Arc<Mutex<Vec<(String, Value)>>>,
+    /// The lines before the bodies, in lower case.
+    pub(crate) heads: Arc<Mutex<Vec<Vec<String>>>>,
     at_once: Arc<AtomicUsize>,
     pub(crate) most_at_once: Arc<AtomicUsize>,
 }
@@ -46,8 +49,9 @@ impl Service {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let service = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
-            answer: Arc::new(Mutex::new((500, json!({})))),
+            answers: Arc::new(Mutex::new([(500, json!({}))].into())),
             asked: Arc::default(),
+            heads: Arc::default(),
             at_once: Arc::default(),
             most_at_once: Arc::default(),
         };
@@ -81,13 +85,17 @@ impl Service {
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
-            assert!(head.contains(&"x-vault-token: s.token".to_owned()), "{head:?}");
+            let shows = |what: &str| head.iter().any(|line| line.starts_with(what));
+            let is_known = shows("x-vault-token: s.token")
+                || shows("authorization: aws4-hmac-sha256 credential=akid/");
+            assert!(is_known, "{head:?}");
             let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
             self.most_at_once.fetch_max(now, Ordering::SeqCst);
             std::thread::sleep(Duration::from_millis(20));
             let asked = (head[0].clone(), serde_json::from_slice(&body).unwrap());
             self.asked.lock().unwrap().push(asked);
-            let (status, answer) = self.answer.lock().unwrap().clone();
+            self.heads.lock().unwrap().push(head);
+            let (status, answer) = self.next_answer();
             let answer = answer.to_string();
             self.at_once.fetch_sub(1, Ordering::SeqCst);
             let sent = write!(
@@ -102,7 +110,20 @@ impl Service {
     }
 
     pub(crate) fn answers(&self, status: u16, answer: Value) {
-        *self.answer.lock().unwrap() = (status, answer);
+        self.answers_in_turn([(status, answer)]);
+    }
+
+    pub(crate) fn answers_in_turn<const N: usize>(&self, answers: [(u16, Value); N]) {
+        *self.answers.lock().unwrap() = answers.into();
+    }
+
+    fn next_answer(&self) -> (u16, Value) {
+        let mut answers = self.answers.lock().unwrap();
+        let first = answers[0].clone();
+        if answers.len() > 1 {
+            answers.pop_front();
+        }
+        first
     }
 
     pub(crate) fn calls(&self) -> usize {

@@ -2,24 +2,14 @@
 
 use std::fs;
 use std::io;
-use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::config::VaultConfig;
-use crate::envelope::{DATA_KEY_BYTES, DataKey};
-use crate::https;
+use super::service::{KeyBytes, OpenedBytes, agent, body, carried, key_bytes};
 use crate::tls::TrustError;
-
-/// How long one call may take, from the name to the last byte.
-const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The longest answer, in bytes.
-const MAX_ANSWER_BYTES: u64 = 256 << 10;
 
 /// Why a call failed. Holds nothing of a key.
 #[derive(Debug, thiserror::Error)]
@@ -37,9 +27,6 @@ pub(super) enum VaultError {
     #[error("the answer of Vault is none that this version understands")]
     Answer,
 }
-
-/// A data key, opened or not.
-pub(super) type Unwrapped = Option<DataKey>;
 
 /// A client of one key.
 pub(super) struct Vault {
@@ -80,18 +67,14 @@ struct BatchAnswerItem {
 impl Vault {
     /// A client; nothing is asked yet.
     pub(super) fn new(config: &VaultConfig) -> Result<Self, VaultError> {
-        let roots = match config.url.scheme_str() {
-            Some("https") => Some(https::roots(&config.trust)?),
-            _ => None,
-        };
         Ok(Self {
             config: config.clone(),
-            agent: https::agent(roots, TIMEOUT, 1),
+            agent: agent(&config.url, &config.trust)?,
         })
     }
 
     /// Has a data key made, and wrapped.
-    pub(super) fn data_key(&self) -> Result<(DataKey, Box<[u8]>), VaultError> {
+    pub(super) fn data_key(&self) -> Result<(KeyBytes, Box<[u8]>), VaultError> {
         let (status, answer) = self.call("datakey/plaintext", &json!({ "bits": 256 }))?;
         if status != 200 {
             return Err(VaultError::Status(status));
@@ -101,16 +84,13 @@ impl Vault {
             plaintext,
             ciphertext,
         } = made.data;
-        let key = data_key(plaintext).ok_or(VaultError::Answer)?;
-        let wrapped = ciphertext.into_bytes();
-        match u16::try_from(wrapped.len()) {
-            Ok(1..) => Ok((key, wrapped.into())),
-            _ => Err(VaultError::Answer),
-        }
+        let key = key_bytes(plaintext);
+        key.zip(carried(ciphertext.into_bytes()))
+            .ok_or(VaultError::Answer)
     }
 
-    /// Has data keys opened. None: it was not wrapped by this key, or by a version that may not be used any more.
-    pub(super) fn open(&self, wrapped: &[&[u8]]) -> Result<Vec<Unwrapped>, VaultError> {
+    /// Has data keys opened, in one call.
+    pub(super) fn open(&self, wrapped: &[&[u8]], opened: &mut OpenedBytes) -> Result<(), VaultError> {
         let texts: Vec<&str> = wrapped
             .iter()
             .map(|wrapped| std::str::from_utf8(wrapped).unwrap_or_default())
@@ -130,18 +110,18 @@ impl Vault {
         if results.len() != wrapped.len() {
             return Err(VaultError::Answer);
         }
-        let opened = results.into_iter().map(|item| match item.error.is_empty() {
-            true => data_key(item.plaintext),
+        opened.extend(results.into_iter().map(|item| match item.error.is_empty() {
+            true => key_bytes(item.plaintext),
             false => None,
-        });
-        Ok(opened.collect())
+        }));
+        Ok(())
     }
 
     /// Posts to the key. The token may be another one each time.
     fn call(
         &self,
         operation: &str,
-        body: &serde_json::Value,
+        asked: &serde_json::Value,
     ) -> Result<(u16, Zeroizing<Vec<u8>>), VaultError> {
         let VaultConfig {
             url,
@@ -165,21 +145,9 @@ impl Vault {
         if let Some(namespace) = namespace {
             request = request.header("x-vault-namespace", namespace);
         }
-        let http = |error| VaultError::Http(Box::new(error));
-        let mut response = request.send(body.to_string()).map_err(http)?;
+        let sent = request.send(asked.to_string());
+        let response = sent.map_err(|error| VaultError::Http(Box::new(error)))?;
         let status = response.status().as_u16();
-        let answer = response
-            .body_mut()
-            .with_config()
-            .limit(MAX_ANSWER_BYTES)
-            .read_to_vec();
-        Ok((status, Zeroizing::new(answer.map_err(http)?)))
+        Ok((status, body(response).map_err(VaultError::Http)?))
     }
-}
-
-fn data_key(text: String) -> Option<DataKey> {
-    let text = Zeroizing::new(text);
-    let bytes = Zeroizing::new(STANDARD.decode(text.as_bytes()).ok()?);
-    let bytes: Zeroizing<[u8; DATA_KEY_BYTES]> = Zeroizing::new(bytes.as_slice().try_into().ok()?);
-    DataKey::new(&bytes).ok()
 }

@@ -1,5 +1,7 @@
 //! Encrypted records, with stock producers and consumers: plain for clients of the gateway, and not for those of the broker.
 
+#[path = "encryption/aws.rs"]
+mod aws;
 #[path = "encryption/vault.rs"]
 mod vault;
 
