@@ -7,6 +7,7 @@
 
 mod aws;
 mod config;
+mod derived;
 mod file;
 mod opened;
 mod pace;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use klamm_raft::model::KeyName;
 use ureq::http::Uri;
 
@@ -34,6 +36,7 @@ const FORM: NamedForm = NamedForm {
         "access.key.id",
         "secret.access.key",
         "session.token",
+        "record.key",
     ],
     lists: &[],
 };
@@ -96,6 +99,7 @@ fn vault(reader: &mut NamedReader<'_>) -> Option<VaultConfig> {
         namespace,
         token: token?,
         trust,
+        record_key: reader.text("record.key").map(|text| text.into_bytes().into()),
     })
 }
 
@@ -112,7 +116,7 @@ fn server(reader: &mut NamedReader<'_>, name: &'static str, text: &str) -> Optio
 fn aws(reader: &mut NamedReader<'_>, usual_region: Option<&str>) -> Option<AwsConfig> {
     let key = reader.demand("key");
     let (endpoint, trust) = (reader.text("endpoint"), reader.trust("ca.file"));
-    let credentials = credentials(reader);
+    let (credentials, record_key) = (credentials(reader), aws_record_key(reader));
     let (set, key) = (reader.text("region"), key?);
     if !is_aws_key(&key) {
         reader.refuse(
@@ -139,6 +143,7 @@ fn aws(reader: &mut NamedReader<'_>, usual_region: Option<&str>) -> Option<AwsCo
         endpoint,
         trust,
         credentials: credentials?,
+        record_key,
     })
 }
 
@@ -202,6 +207,17 @@ fn credentials(reader: &mut NamedReader<'_>) -> Option<AwsCredentialPlaces> {
     }
 }
 
+fn aws_record_key(reader: &mut NamedReader<'_>) -> Option<Box<[u8]>> {
+    let text = reader.text("record.key")?;
+    match STANDARD.decode(text.trim()) {
+        Ok(wrapped) => Some(wrapped.into()),
+        Err(_) => {
+            reader.refuse("record.key: the base64 of a wrapped data key is expected");
+            None
+        }
+    }
+}
+
 /// Whether a text can be the key of a request, which is an id, an ARN, or the name or ARN of an alias.
 fn is_aws_key(text: &str) -> bool {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/');
@@ -248,7 +264,7 @@ mod tests {
     fn keys_are_in_files_and_in_vault() {
         let (keys, problems) = parsed(
             "{a: {kind: file, file: /k}, b: {kind: vault, url: 'https://vault:8200', key: orders, mount: a/transit, \
-             namespace: team, token: {file: /t}}}",
+             namespace: team, token: {file: /t}, record.key: 'vault:v1:abc'}}",
         );
         assert_eq!(problems, Vec::<String>::new());
         assert_eq!(keys["a"], KeyConfig::File { path: "/k".into() });
@@ -261,6 +277,7 @@ mod tests {
             ("a/transit", "orders", Some("team"))
         );
         assert_eq!((&vault.token, &vault.trust), (&"/t".into(), &Trust::System));
+        assert_eq!(vault.record_key.as_deref(), Some(&b"vault:v1:abc"[..]));
     }
 
     #[test]
@@ -268,7 +285,7 @@ mod tests {
         const ARN: &str = "arn:aws:kms:eu-north-1:111122223333:key/1234abcd-12ab";
         let (keys, problems) = parsed(&format!(
             "{{a: {{kind: aws_kms, key: alias/orders}}, b: {{kind: aws_kms, key: '{ARN}', access.key.id: '${{env[ID]}}', \
-             secret: {{access.key: '${{file[/s]}}'}}}}, c: {{kind: aws_kms, key: x, region: cn-north-1}}, \
+             secret: {{access.key: '${{file[/s]}}'}}}}, c: {{kind: aws_kms, key: x, region: cn-north-1, record.key: AQID}}, \
              d: {{kind: aws_kms, key: x, region: r, endpoint: 'http://127.0.0.1:5000'}}}}"
         ));
         assert_eq!(problems, Vec::<String>::new());
@@ -284,6 +301,7 @@ mod tests {
         assert_eq!(b.credentials.id, CredentialPlace::Variable("ID".to_owned()));
         assert_eq!(b.credentials.secret, CredentialPlace::File("/s".into()));
         assert_eq!(b.credentials.token, None);
+        assert_eq!(of("c").record_key.as_deref(), Some(&[1, 2, 3][..]));
         assert_eq!(
             of("c").endpoint.to_string(),
             "https://kms.cn-north-1.amazonaws.com.cn/"
@@ -330,6 +348,14 @@ mod tests {
             (
                 "{a: {kind: vault, url: 'https://vault', key: k, token.file: /t, ca.file: /nowhere}}",
                 "/nowhere",
+            ),
+            (
+                "{a: {kind: aws_kms, key: k, record.key: '?'}}",
+                "base64 of a wrapped",
+            ),
+            (
+                "{a: {kind: file, file: /k, record.key: x}}",
+                "record.key is for keys of another kind",
             ),
             ("{a: {kind: aws_kms, key: 'k?'}}", "id or ARN of a key"),
             (

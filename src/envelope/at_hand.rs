@@ -38,7 +38,7 @@ pub enum NoKey {
     Away,
     #[error("this node has no such key in klamm.keys")]
     Unknown,
-    #[error("keys of records cannot be encrypted with a key of this kind")]
+    #[error("this node has no record.key for it in klamm.keys, with which keys of records are encrypted")]
     Unpinned,
     #[error("the record is not encrypted with this key, or with a version of it that there is")]
     Refused,

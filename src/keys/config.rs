@@ -32,6 +32,8 @@ pub struct VaultConfig {
     pub token: PathBuf,
     /// Whose certificates the server may have.
     pub trust: Trust,
+    /// The data key that keys of records are encrypted with, as this key has wrapped it.
+    pub record_key: Option<Box<[u8]>>,
 }
 
 /// A key of AWS KMS.
@@ -45,9 +47,20 @@ pub struct AwsConfig {
     /// Whose certificates the server may have.
     pub trust: Trust,
     pub credentials: AwsCredentialPlaces,
+    /// The data key that keys of records are encrypted with, as this key has wrapped it.
+    pub record_key: Option<Box<[u8]>>,
 }
 
 impl KeyConfig {
+    /// The data key that keys of records are encrypted with, as a key service has wrapped it.
+    pub(super) fn record_key(&self) -> Option<&[u8]> {
+        match self {
+            Self::File { .. } => None,
+            Self::Vault(config) => config.record_key.as_deref(),
+            Self::Aws(config) => config.record_key.as_deref(),
+        }
+    }
+
     /// The word for its kind.
     pub fn kind(&self) -> &'static str {
         match self {

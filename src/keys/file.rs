@@ -11,13 +11,13 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::digest;
-use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use klamm_raft::model::KeyName;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::derived::{DATA_KEYS, RECORD_KEYS, derived};
 use crate::envelope::{BadKey, DATA_KEY_BYTES, DataKey, NoKey, PinnedKey};
 
 /// The largest file.
@@ -25,10 +25,6 @@ const MAX_BYTES: u64 = 64 << 10;
 
 /// The bytes of a version's number before a wrapped data key.
 const NUMBER_BYTES: usize = 4;
-
-/// The purposes that keys are derived for.
-const RECORD_KEYS: &[u8] = b"klamm/record-keys";
-const DATA_KEYS: &[u8] = b"klamm/data-keys";
 
 /// Why a file holds no key.
 #[derive(Debug, thiserror::Error)]
@@ -152,21 +148,11 @@ impl FileKey {
         let number: u32 = number.parse().ok().filter(|number| *number > 0)?;
         let bytes = Zeroizing::new(STANDARD.decode(key.trim()).ok()?);
         let bytes: Zeroizing<[u8; DATA_KEY_BYTES]> = Zeroizing::new(bytes.as_slice().try_into().ok()?);
-        let wrapping = self.derived(&bytes, DATA_KEYS)?;
+        let wrapping = derived(&bytes, DATA_KEYS, &self.name)?;
         let wrapping = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &*wrapping).ok()?);
-        let pinned = self.derived(&bytes, RECORD_KEYS)?;
+        let pinned = derived(&bytes, RECORD_KEYS, &self.name)?;
         let pinned = Arc::new(PinnedKey::new(&pinned, number).ok()?);
         Some((number, FileVersion { wrapping, pinned }))
-    }
-
-    /// A key for one purpose.
-    fn derived(&self, key: &[u8; DATA_KEY_BYTES], purpose: &[u8]) -> Option<Zeroizing<[u8; DATA_KEY_BYTES]>> {
-        let mut derived = Zeroizing::new([0; DATA_KEY_BYTES]);
-        let salted = Salt::new(HKDF_SHA256, &[]).extract(key);
-        let info = [purpose, b"\0", self.name.as_str().as_bytes()];
-        let expanded = salted.expand(&info, DerivedKey).ok()?;
-        expanded.fill(&mut *derived).ok()?;
-        Some(derived)
     }
 
     /// A new data key, and as it is wrapped.
@@ -234,12 +220,3 @@ impl FileKey {
 }
 
 type DataKeyBytes = [u8; DATA_KEY_BYTES];
-
-/// A derived key.
-struct DerivedKey;
-
-impl KeyType for DerivedKey {
-    fn len(&self) -> usize {
-        DATA_KEY_BYTES
-    }
-}

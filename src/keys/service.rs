@@ -42,6 +42,8 @@ pub(super) enum ServiceError {
     Vault(#[from] VaultError),
     #[error(transparent)]
     Aws(#[from] AwsError),
+    #[error("record.key, with which keys of records are encrypted, was not wrapped by this key")]
+    RecordKey,
 }
 
 impl KeyService {

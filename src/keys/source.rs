@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use super::aws::Aws;
 use super::config::KeyConfig;
+use super::derived::{RECORD_KEYS, derived};
 use super::file::FileKey;
 use super::opened::OpenedKeys;
 use super::pace::CallPace;
@@ -24,6 +25,9 @@ const DUE_AFTER: Duration = Duration::from_secs(3600);
 
 /// … and may be used no more. Between the two a key service may be away.
 const SPENT_AFTER: Duration = Duration::from_secs(2 * 3600);
+
+/// The version of the key for keys of records, where a service has wrapped it: there is but one.
+const RECORD_KEY_VERSION: u32 = 1;
 
 /// How often a key file is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -43,6 +47,9 @@ pub(super) struct KeySource {
     prefix: [u8; 4],
     sealing: ArcSwapOption<CurrentKey>,
     opened: OpenedKeys,
+    /// The key for keys of records, as a service has wrapped it.
+    record_key: Option<Box<[u8]>>,
+    pinned: ArcSwapOption<KeptPinnedKey>,
     /// There is to be another data key.
     renewal: Notify,
     /// One call at a time.
@@ -62,6 +69,13 @@ enum KeyPlace {
 #[derive(Debug)]
 struct CurrentKey {
     key: Arc<SealingKey>,
+    since: Instant,
+}
+
+/// The key for keys of records, as a service has opened it.
+#[derive(Debug)]
+struct KeptPinnedKey {
+    key: Arc<PinnedKey>,
     since: Instant,
 }
 
@@ -100,6 +114,8 @@ impl KeySource {
             prefix,
             sealing: ArcSwapOption::empty(),
             opened: OpenedKeys::default(),
+            record_key: config.record_key().map(Box::from),
+            pinned: ArcSwapOption::empty(),
             renewal: Notify::new(),
             turn: Arc::default(),
             fares: Mutex::default(),
@@ -147,7 +163,19 @@ impl KeySource {
     pub(super) fn pinned(&self, version: Option<u32>) -> Result<Arc<PinnedKey>, NoKey> {
         match &self.place {
             KeyPlace::File(file) => file.pinned(version),
-            KeyPlace::Service(_) => Err(NoKey::Unpinned),
+            KeyPlace::Service(_) if self.record_key.is_none() => Err(NoKey::Unpinned),
+            KeyPlace::Service(_) if version.is_some_and(|version| version != RECORD_KEY_VERSION) => {
+                Err(NoKey::Refused)
+            }
+            KeyPlace::Service(_) => {
+                let kept = self.pinned.load();
+                let kept = kept.as_ref().filter(|kept| kept.since.elapsed() < SPENT_AFTER);
+                let kept = kept.ok_or(NoKey::NotYet)?;
+                if kept.since.elapsed() >= DUE_AFTER {
+                    self.renewal.notify_one();
+                }
+                Ok(Arc::clone(&kept.key))
+            }
         }
     }
 
@@ -174,7 +202,7 @@ impl KeySource {
             return Vec::new();
         }
         let asked = tokio::task::spawn_blocking(move || {
-            let refused = self.ask(&needs);
+            let refused = self.ask(&needs, false);
             // Also when nobody waits for it any more.
             drop(turn);
             refused
@@ -184,13 +212,18 @@ impl KeySource {
 
     fn lacks(&self, need: &RecordKeyNeed) -> bool {
         match need {
-            RecordKeyNeed::Sealing(_) => matches!(self.sealing(), Err(NoKey::NotYet)),
+            // Whoever seals may need the key for keys of records, too.
+            RecordKeyNeed::Sealing(_) => {
+                matches!(self.sealing(), Err(NoKey::NotYet))
+                    || matches!(self.pinned(None), Err(NoKey::NotYet))
+            }
             RecordKeyNeed::Opening { wrapped, .. } => self.opened.get(wrapped, Instant::now()).is_none(),
         }
     }
 
-    /// Asks a key service. Blocks.
-    fn ask(&self, needs: &[RecordKeyNeed]) -> Vec<RefusedDataKey> {
+    /// Asks a key service for what is needed, for another data key also where there is one, and for the key for keys of records
+    /// before all else, if it is due. Blocks.
+    fn ask(&self, needs: &[RecordKeyNeed], is_another: bool) -> Vec<RefusedDataKey> {
         let KeyPlace::Service(service) = &self.place else {
             return Vec::new();
         };
@@ -201,7 +234,11 @@ impl KeySource {
                 return Vec::new();
             }
         };
+        if !self.pin(service) {
+            return Vec::new();
+        }
         if needs.iter().any(|need| matches!(need, RecordKeyNeed::Sealing(_)))
+            && (is_another || matches!(self.sealing(), Err(NoKey::NotYet)))
             && let Some((key, wrapped)) = self.timed(KeyCall::Wrap, || service.data_key())
         {
             match DataKey::new(&key) {
@@ -233,6 +270,26 @@ impl KeySource {
             }
         }
         refused
+    }
+
+    /// Has the key for keys of records opened, if it is due; whether that went well.
+    fn pin(&self, service: &KeyService) -> bool {
+        let Some(wrapped) = self.record_key.as_deref().filter(|_| self.pinned_is_due()) else {
+            return true;
+        };
+        let opened = self.timed(KeyCall::Unwrap, || {
+            let mut opened = OpenedBytes::new();
+            service.open(&[wrapped], &mut opened)?;
+            let bytes = opened.pop().flatten().ok_or(ServiceError::RecordKey)?;
+            let derived = derived(&bytes, RECORD_KEYS, &self.name).ok_or(ServiceError::RecordKey)?;
+            PinnedKey::new(&derived, RECORD_KEY_VERSION).map_err(|BadKey| ServiceError::RecordKey)
+        });
+        let Some(key) = opened else { return false };
+        self.pinned.store(Some(Arc::new(KeptPinnedKey {
+            key: Arc::new(key),
+            since: Instant::now(),
+        })));
+        true
     }
 
     fn timed<T>(&self, call: KeyCall, make: impl FnOnce() -> Result<T, ServiceError>) -> Option<T> {
@@ -314,9 +371,10 @@ impl KeySource {
             let looking = tokio::task::spawn_blocking(move || {
                 this.look();
                 // In trouble it is asked even if nobody needs it, so that everybody knows when that is over.
-                let is_wanted = is_due && this.is_due() || this.trouble().is_some();
+                let is_another = this.is_due() || this.trouble().is_some();
+                let is_wanted = is_due && (is_another || this.pinned_is_due()) || this.trouble().is_some();
                 if is_wanted && this.fares().pace.may_call(Instant::now()) {
-                    this.ask(&[RecordKeyNeed::Sealing(this.name.clone())]);
+                    this.ask(&[RecordKeyNeed::Sealing(this.name.clone())], is_another);
                 }
                 let kept = this.opened.tidy(Instant::now());
                 this.metrics.opened(this.name.as_str(), kept);
@@ -335,5 +393,11 @@ impl KeySource {
         current
             .as_ref()
             .is_none_or(|current| current.key.due() != DueWhen::Later || current.since.elapsed() >= DUE_AFTER)
+    }
+
+    /// Whether the key for keys of records is to be opened, for the first time or again.
+    fn pinned_is_due(&self) -> bool {
+        let is_due = |kept: &Arc<KeptPinnedKey>| kept.since.elapsed() >= DUE_AFTER;
+        self.record_key.is_some() && self.pinned.load().as_ref().is_none_or(is_due)
     }
 }

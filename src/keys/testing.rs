@@ -86,8 +86,8 @@ impl Service {
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
             let shows = |what: &str| head.iter().any(|line| line.starts_with(what));
-            let is_known = shows("x-vault-token: s.token")
-                || shows("authorization: aws4-hmac-sha256 credential=akid/");
+            let is_known =
+                shows("x-vault-token: s.token") || shows("authorization: aws4-hmac-sha256 credential=akid/");
             assert!(is_known, "{head:?}");
             let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
             self.most_at_once.fetch_max(now, Ordering::SeqCst);
@@ -136,6 +136,11 @@ pub(crate) const PLAINTEXT: &str = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=
 
 /// The key `payroll` of the service.
 pub(crate) fn vault(service: &Service, dir: &Path) -> Arc<RecordKeys> {
+    vault_with(service, dir, None)
+}
+
+/// The key `payroll` of the service, with a key for keys of records.
+pub(crate) fn vault_with(service: &Service, dir: &Path, record_key: Option<&str>) -> Arc<RecordKeys> {
     let token = dir.join("token");
     fs::write(&token, "s.token\n").unwrap();
     let config = VaultConfig {
@@ -145,6 +150,7 @@ pub(crate) fn vault(service: &Service, dir: &Path) -> Arc<RecordKeys> {
         namespace: None,
         token,
         trust: Trust::System,
+        record_key: record_key.map(|text| text.as_bytes().into()),
     };
     started(KeyConfig::Vault(config)).0
 }

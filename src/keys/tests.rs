@@ -11,7 +11,7 @@ use std::time::Duration;
 use klamm_raft::model::KeyName;
 use serde_json::json;
 
-use super::testing::{PLAINTEXT, Service, name, started, vault};
+use super::testing::{PLAINTEXT, Service, name, started, vault, vault_with};
 use super::*;
 use crate::envelope::{KeysAtHand, NoKey, RecordKeyNeed};
 use crate::metrics::Metrics;
@@ -284,4 +284,65 @@ async fn answers_that_make_no_sense_are_failures() {
     );
     Arc::clone(&keys).obtain(vec![opening("a"), opening("b")]).await;
     assert_eq!(keys.opening(&name(), b"a").err(), Some(NoKey::NotYet));
+}
+
+#[actix_rt::test]
+async fn keys_of_records_are_encrypted_under_a_data_key_that_stays() {
+    let (service, dir) = (Service::start(), tempfile::tempdir().unwrap());
+    let opened = || {
+        (
+            200,
+            json!({ "data": { "batch_results": [{ "plaintext": PLAINTEXT }] } }),
+        )
+    };
+    let made = || {
+        (
+            200,
+            json!({ "data": { "plaintext": PLAINTEXT, "ciphertext": "vault:v1:abc" } }),
+        )
+    };
+    let mut sealed = Vec::new();
+    for _ in 0..2 {
+        // As two nodes, or one that was started again.
+        let keys = vault_with(&service, dir.path(), Some("vault:v1:pinned"));
+        assert_eq!(keys.pinned(&name(), None).err(), Some(NoKey::NotYet));
+        service.answers_in_turn([opened(), made()]);
+        Arc::clone(&keys)
+            .obtain(vec![RecordKeyNeed::Sealing(name())])
+            .await;
+        assert!(keys.sealing(&name()).is_ok(), "{:?}", keys.troubles());
+        let pinned = keys.pinned(&name(), None).unwrap();
+        assert_eq!(
+            keys.pinned(&name(), Some(pinned.version())).unwrap().version(),
+            pinned.version()
+        );
+        assert_eq!(keys.pinned(&name(), Some(7)).err(), Some(NoKey::Refused));
+        let mut key = b"customer".to_vec();
+        pinned.seal(b"", &mut key, 0).unwrap();
+        sealed.push(key);
+    }
+    assert_eq!(sealed[0], sealed[1]);
+    assert_eq!(
+        service.asked.lock().unwrap()[0],
+        (
+            "post /v1/transit/decrypt/orders http/1.1".to_owned(),
+            json!({ "batch_input": [{ "ciphertext": "vault:v1:pinned" }] })
+        )
+    );
+    // One that the service refuses closes the key, and says so.
+    let keys = vault_with(&service, dir.path(), Some("vault:v1:foreign"));
+    service.answers(
+        400,
+        json!({ "data": { "batch_results": [{ "error": "message authentication failed" }] } }),
+    );
+    Arc::clone(&keys)
+        .obtain(vec![RecordKeyNeed::Sealing(name())])
+        .await;
+    assert_eq!(keys.pinned(&name(), None).err(), Some(NoKey::NotYet));
+    assert_eq!(keys.sealing(&name()).err(), Some(NoKey::NotYet));
+    assert!(
+        keys.troubles()[0].1.contains("record.key"),
+        "{:?}",
+        keys.troubles()
+    );
 }

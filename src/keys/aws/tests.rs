@@ -29,6 +29,7 @@ fn client(service: &Service, dir: &Path) -> Aws {
             secret: file("secret", SECRET),
             token: Some(file("token", TOKEN)),
         },
+        record_key: None,
     };
     Aws::new(&config).unwrap()
 }

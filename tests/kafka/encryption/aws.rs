@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::{
-    KAFKA_STORAGE_ERROR, NONE, at_the_broker, consume, fetch, forget, open, produce, setup, write,
+    KAFKA_STORAGE_ERROR, NONE, at_the_broker, consume, everything, fetch, forget, open, produce, setup, write,
 };
 use crate::batch;
 use crate::scene::{Scene, eventually, json as parsed};
@@ -22,12 +22,13 @@ const USER: &str = "klamm";
 /// More calls than a test makes.
 const ALL: &str = "1000000";
 
-/// moto, with a user and a key. It ends with the test.
+/// moto, with a user, a key, and a data key for keys of records. It ends with the test.
 struct Moto {
     process: Child,
     url: String,
     /// The id of the key.
     key: String,
+    record_key: String,
     /// The credentials of the user.
     id: String,
     secret: String,
@@ -75,6 +76,7 @@ impl Moto {
             process,
             url: format!("http://127.0.0.1:{port}"),
             key: String::new(),
+            record_key: String::new(),
             id: String::new(),
             secret: String::new(),
         };
@@ -83,10 +85,25 @@ impl Moto {
         let made: Value = serde_json::from_str(&made)?;
         moto.key = made["KeyMetadata"]["KeyId"].as_str().context("a key")?.to_owned();
         let alias = json!({"AliasName": "alias/orders", "TargetKeyId": moto.key});
-        call(&moto.url, "kms", Some("TrentService.CreateAlias"), &alias.to_string())?;
+        call(
+            &moto.url,
+            "kms",
+            Some("TrentService.CreateAlias"),
+            &alias.to_string(),
+        )?;
+        let asked = json!({"KeyId": moto.key, "KeySpec": "AES_256"}).to_string();
+        let made = call(
+            &moto.url,
+            "kms",
+            Some("TrentService.GenerateDataKeyWithoutPlaintext"),
+            &asked,
+        )?;
+        let made: Value = serde_json::from_str(&made)?;
+        moto.record_key = made["CiphertextBlob"].as_str().context("a data key")?.to_owned();
         moto.iam(&format!("Action=CreateUser&UserName={USER}"))?;
         let made = moto.iam(&format!("Action=CreateAccessKey&UserName={USER}"))?;
-        let part = |name: &str| between(&made, &format!("<{name}>"), &format!("</{name}>")).map(str::to_owned);
+        let part =
+            |name: &str| between(&made, &format!("<{name}>"), &format!("</{name}>")).map(str::to_owned);
         moto.id = part("AccessKeyId").context("an id")?;
         moto.secret = part("SecretAccessKey").context("a secret")?;
         moto.may(&["kms:GenerateDataKey", "kms:Decrypt"])?;
@@ -149,9 +166,9 @@ fn node(moto: &Moto, secret: &Path, id: &Path) -> Result<Scene> {
             id.display(),
             secret.display()
         );
-        let (url, key) = (&moto.url, &moto.key);
+        let (url, key, record_key) = (&moto.url, &moto.key, &moto.record_key);
         let keys = format!(
-            "{{orders: {{kind: aws_kms, key: alias/orders, region: {REGION}, endpoint: '{url}', {credentials}}}, \
+            "{{orders: {{kind: aws_kms, key: alias/orders, region: {REGION}, endpoint: '{url}', record.key: '{record_key}', {credentials}}}, \
              abroad: {{kind: aws_kms, key: {key}, region: eu-west-1, endpoint: '{url}', {credentials}}}}}"
         );
         Ok(vec![("KLAMM_KEYS".to_owned(), keys)])
@@ -166,9 +183,15 @@ fn is_refused(scene: &mut Scene, moto: &Moto, (name, words): (&str, &str)) -> Re
     let refused = write(&mut wire, "orders", batch::of(batch::record("one"))?)?;
     ensure!(refused.error_code == KAFKA_STORAGE_ERROR, "{words}: {refused:?}");
     let withheld = fetch(&mut wire, "orders", 0)?;
-    ensure!(withheld.error_code == KAFKA_STORAGE_ERROR, "{words}: {withheld:?}");
+    ensure!(
+        withheld.error_code == KAFKA_STORAGE_ERROR,
+        "{words}: {withheld:?}"
+    );
     let why = warning(scene, "orders")?;
-    ensure!(why.contains(words) && !why.contains(&moto.secret), "{words}: {why}");
+    ensure!(
+        why.contains(words) && !why.contains(&moto.secret),
+        "{words}: {why}"
+    );
     Ok(())
 }
 
@@ -193,9 +216,9 @@ fn aws_kms_wraps_the_keys() -> Result<()> {
     fs::write(&id, &moto.id)?;
     fs::write(&secret, &moto.secret)?;
     let mut scene = node(&moto, &secret, &id)?;
-    let user = setup(&scene, NAME, &json!({"type": "encrypt", "key": "orders", "headers": ["ssn"]}))?;
+    let user = setup(&scene, NAME, &everything("orders"))?;
     let sent: Vec<String> = (0..3)
-        .map(|number| format!("ssn:secret-{number}\tk\tsecret-{number}"))
+        .map(|number| format!("ssn:secret-{number}\tsecret-key\tsecret-{number}"))
         .collect();
     produce(&scene, &user, "lz4", &sent)?;
     ensure!(consume(&scene, &user, 3)? == sent);
@@ -205,6 +228,10 @@ fn aws_kms_wraps_the_keys() -> Result<()> {
     is_refused(&mut scene, &moto, (NAME, "the status 403"))?;
     fs::write(&secret, &moto.secret)?;
     goes_on(&scene, NAME)?;
+    ensure!(
+        consume(&scene, &user, 3)? == sent,
+        "a node that was started again decrypts keys, too"
+    );
 
     moto.may(&["kms:DescribeKey"])?;
     is_refused(&mut scene, &moto, (NAME, "the status 403"))?;
@@ -218,7 +245,11 @@ fn aws_kms_wraps_the_keys() -> Result<()> {
     goes_on(&scene, NAME)?;
 
     // Another region has no such key; the topics of other keys go on.
-    let abroad = setup(&scene, "encrypted-abroad", &json!({"type": "encrypt", "key": "abroad"}))?;
+    let abroad = setup(
+        &scene,
+        "encrypted-abroad",
+        &json!({"type": "encrypt", "key": "abroad"}),
+    )?;
     let refused = write(&mut open(&abroad)?, "orders", batch::of(batch::record("one"))?)?;
     ensure!(refused.error_code == KAFKA_STORAGE_ERROR, "{refused:?}");
     ensure!(warning(&scene, "abroad")?.contains("NotFoundException"));
