@@ -8,6 +8,9 @@ use super::*;
 use crate::envelope::{
     DATA_KEY_BYTES, DataKey, EnvelopeMark, KeysAtHand, MARK, NoKey, PinnedKey, RecordKeyNeed, SealingKey,
 };
+use crate::fuzz::chance::Chance;
+use crate::fuzz::mutate::spoil;
+use crate::fuzz::runner::run;
 
 const SECRET: &str = "the secret value";
 
@@ -326,8 +329,7 @@ fn a_key_that_is_not_there_yet_is_asked_for_and_all_is_done_again() {
 }
 
 /// As Kroxylicious writes them, whose key at Vault has the name `other`.
-#[test]
-fn records_of_another_gateway_are_read() {
+fn foreign() -> SampleRecord {
     use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
     let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &[6; DATA_KEY_BYTES]).unwrap());
     let mut parcel = vec![32];
@@ -346,7 +348,12 @@ fn records_of_another_gateway_are_read() {
     there
         .headers
         .push((b"kroxylicious.io/encryption".to_vec(), Some(vec![1])));
-    let there = [there];
+    there
+}
+
+#[test]
+fn records_of_another_gateway_are_read() {
+    let there = [foreign()];
     let back = opened(decrypt(&["other"], ALL), &Arc::default(), &there).unwrap();
     assert_eq!(back, [record(SECRET, &[("a", "1")])]);
     let (_, why, _) = opened(decrypt(&["payroll"], ALL), &Arc::default(), &there).unwrap_err();
@@ -450,4 +457,60 @@ fn what_makes_no_sense_is_refused_when_it_is_put() {
         assert_eq!(check(&policy), Err(fault));
     }
     assert_eq!(check(&encrypt("payroll", everything())), Ok(()));
+}
+
+/// Encrypted records, some as another gateway writes them, are spoiled in any part: each part that comes out is as it was before it was
+/// encrypted, or as it came. What was not spoiled is decrypted.
+#[test]
+fn fuzz_encrypted_records() {
+    let plain: Vec<_> = (0..4).map(full).collect();
+    let ours = sealed(encrypt("payroll", everything()), &plain);
+    let foreign = foreign();
+    let ring = Arc::new(Ring::default());
+    run("encrypted records", |chance| {
+        let (mut stored, plain) = match chance.one_in(4) {
+            true => (vec![foreign.clone()], vec![record(SECRET, &[("a", "1")])]),
+            false => (ours.clone(), plain.clone()),
+        };
+        let spoiled = chance.below(stored.len());
+        spoil_part(&mut stored[spoiled], chance);
+        let mut open = decrypt(&[], ALL);
+        let modes = [FailureMode::Refuse, FailureMode::Skip, FailureMode::Passthrough];
+        open.failure_mode = Some(*chance.pick(&modes));
+        let Ok(seen) = opened(open, &ring, &stored) else {
+            return;
+        };
+        for record in &seen {
+            let of_one = |number: usize| {
+                let (plain, stored) = (&plain[number], &stored[number]);
+                let is_either =
+                    |seen: &Option<Vec<u8>>, plain: &Option<Vec<u8>>, stored: &Option<Vec<u8>>| {
+                        seen == plain || seen == stored
+                    };
+                is_either(&record.value, &plain.value, &stored.value)
+                    && is_either(&record.key, &plain.key, &stored.key)
+            };
+            assert!((0..stored.len()).any(of_one), "{record:?}");
+        }
+        let others = plain.iter().enumerate().filter(|(number, _)| *number < spoiled);
+        for (_, whole) in others {
+            assert!(seen.contains(whole), "{whole:?}");
+        }
+    });
+}
+
+/// Spoils the header that says what is encrypted, or one of the parts.
+fn spoil_part(record: &mut SampleRecord, chance: &mut Chance) {
+    let part = match chance.below(4) {
+        0 => &mut record.value,
+        1 => &mut record.key,
+        2 => &mut chance_of(&mut record.headers, chance).1,
+        _ => &mut record.headers.last_mut().unwrap().1,
+    };
+    spoil(part.get_or_insert_default(), chance);
+}
+
+fn chance_of<'a, T>(all: &'a mut [T], chance: &mut Chance) -> &'a mut T {
+    let at = chance.below(all.len());
+    &mut all[at]
 }
