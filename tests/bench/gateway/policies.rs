@@ -1,28 +1,29 @@
 //! The cost of policies: no policy at all, policies of another topic, a header that is set, filters that drop nothing, nine
 //! records in ten and all; by codec and by the size of records. Beside it what the codec alone takes, and many filtered
-//! partners on one topic; what rules for requests cost is in a file of its own.
+//! partners on one topic; what encryption costs, and rules for requests, are in files of their own.
 
 use anyhow::{Context, Result};
 use serde_json::json;
 
 use crate::batch::Codec;
+use crate::ciphers;
 use crate::load::Target;
 use crate::measure::{median, percentile};
 use crate::report::{GIB, MIB, say};
 use crate::rules;
-use crate::site::{CONNECTIONS, OTHER, Site, TOPICS, Way};
+use crate::site::{CONNECTIONS, Moved, OTHER, Site, TOPICS, Way};
 
 /// The first argument that asks for this.
 pub(crate) const COMMAND: &str = "policies";
 
 /// The sizes of values, in bytes.
-const SIZES: [usize; 3] = [100, 1 << 10, 16 << 10];
+pub(crate) const SIZES: [usize; 3] = [100, 1 << 10, 16 << 10];
 
 /// The bytes of a batch's records, not compressed.
-const BATCH_BYTES: usize = 256 << 10;
+pub(crate) const BATCH_BYTES: usize = 256 << 10;
 
 /// The bytes that each arm moves in a round, counted as records that are not compressed.
-const ROUND_BYTES: usize = 64 << 20;
+pub(crate) const ROUND_BYTES: usize = 64 << 20;
 
 /// Rounds of each kind of records.
 const ROUNDS: usize = 3;
@@ -103,13 +104,43 @@ const fn arm(
 
 /// The figures of one arm, a value per round, and the times of all its requests in microseconds.
 #[derive(Default)]
-struct Series {
+pub(crate) struct Series {
     cpu_seconds_per_gib: Vec<f64>,
     records_per_second: Vec<f64>,
     latencies: Vec<f64>,
 }
 
-/// Measures the parts whose names begin so: records, of one codec or of all; partners; rules.
+impl Series {
+    /// Takes a round of batches of so many bytes, of records of so many bytes.
+    pub(crate) fn add(&mut self, moved: Moved, batch_bytes: usize, size: usize) {
+        let bytes = moved.requests * batch_bytes;
+        self.cpu_seconds_per_gib
+            .push(moved.cpu_seconds / (bytes as f64 / GIB));
+        self.records_per_second
+            .push((bytes / size) as f64 / moved.seconds);
+        self.latencies.extend(moved.latencies);
+    }
+
+    /// Says its line of a table.
+    pub(crate) fn show(&mut self, title: &str) {
+        say(&format!(
+            "{title:<36}{:>14.3}{:>14.0}{:>12.0}",
+            median(&self.cpu_seconds_per_gib),
+            median(&self.records_per_second),
+            percentile(&mut self.latencies, 99.0),
+        ));
+    }
+}
+
+/// Says the first lines of a table.
+pub(crate) fn heading(what: &str) {
+    say(&format!(
+        "\n{what}\n{:<36}{:>14}{:>14}{:>12}",
+        "", "CPU s/GiB", "records/s", "p99, µs",
+    ));
+}
+
+/// Measures the parts whose names begin so: records and encryption, of one codec or of all; partners; rules.
 pub(crate) fn run(part: &str, codec: Option<&str>, rounds: Option<usize>) -> Result<()> {
     let is_wanted = |name: &str| name.starts_with(part);
     let of_records = rounds.unwrap_or(ROUNDS);
@@ -125,6 +156,9 @@ pub(crate) fn run(part: &str, codec: Option<&str>, rounds: Option<usize>) -> Res
     }
     if is_wanted("partners") {
         fan_out(of_records)?;
+    }
+    if is_wanted("encryption") {
+        ciphers::run(codec, of_records)?;
     }
     if is_wanted("rules") {
         rules::run(rounds)?;
@@ -181,33 +215,16 @@ fn table(codec: Codec, size: usize, rounds: usize) -> Result<()> {
             let moved = site
                 .load(&targets[index..=index], ARMS[index].way, requests)
                 .with_context(|| ARMS[index].title)?;
-            let bytes = moved.requests * site.batch_bytes;
-            series[index]
-                .cpu_seconds_per_gib
-                .push(moved.cpu_seconds / (bytes as f64 / GIB));
-            series[index]
-                .records_per_second
-                .push((bytes / size) as f64 / moved.seconds);
-            series[index].latencies.extend(moved.latencies);
+            series[index].add(moved, site.batch_bytes, size);
         }
     }
-    say(&format!(
-        "\n{}, records of {size} bytes; the codec alone takes {:.2} CPU s/GiB\n{:<36}{:>14}{:>14}{:>12}",
+    heading(&format!(
+        "{}, records of {size} bytes; the codec alone takes {:.2} CPU s/GiB",
         codec.name(),
         codec.cost(&site.batch, rounds)?,
-        "",
-        "CPU s/GiB",
-        "records/s",
-        "p99, µs",
     ));
     for (arm, series) in ARMS.iter().zip(&mut series) {
-        say(&format!(
-            "{:<36}{:>14.3}{:>14.0}{:>12.0}",
-            arm.title,
-            median(&series.cpu_seconds_per_gib),
-            median(&series.records_per_second),
-            percentile(&mut series.latencies, 99.0),
-        ));
+        series.show(arm.title);
     }
     say(&format!(
         "most memory: {:.0} MiB",

@@ -48,16 +48,27 @@ impl Site {
     /// Batches of so many records of so many bytes.
     pub(crate) fn new(codec: Codec, records: usize, size: usize) -> Result<Self> {
         let batch = Batch::numbered(records, size, codec)?;
+        Self::with(batch, records * size, |_| Ok(Vec::new()))
+    }
+
+    /// These batches, which are of so many bytes when they are not compressed, and more environment variables of the gateway.
+    pub(crate) fn with(
+        batch: Batch,
+        batch_bytes: usize,
+        more: impl FnOnce(&Stage) -> Result<Vec<(&'static str, String)>>,
+    ) -> Result<Self> {
         let broker = broker::start(CLUSTER, &[TOPICS.0, TOPICS.1, OTHER], &batch)?;
         let mut stage = Stage::new()?;
         let properties = [("bootstrap.servers", broker.as_str())];
         stage.configure(&[("main", &properties), (CLUSTER, &properties)])?;
-        let gateway = node::start(&mut stage, &node::single_threaded(MAX_VCLUSTERS)?)?;
+        let mut variables = node::single_threaded(MAX_VCLUSTERS)?.to_vec();
+        variables.extend(more(&stage)?);
+        let gateway = node::start(&mut stage, &variables)?;
         Ok(Self {
             stage,
             gateway,
             batch,
-            batch_bytes: records * size,
+            batch_bytes,
         })
     }
 
