@@ -62,7 +62,7 @@ pub(super) struct KeySource {
 #[derive(Debug)]
 enum KeyPlace {
     File(FileKey),
-    Service(Result<KeyService, ServiceError>),
+    Service(Box<Result<KeyService, ServiceError>>),
 }
 
 /// The data key that seals now.
@@ -101,11 +101,11 @@ impl KeySource {
             KeyConfig::File { path } => KeyPlace::File(FileKey::new(name, path)),
             KeyConfig::Vault(config) => {
                 let vault = Vault::new(config).map(KeyService::Vault);
-                KeyPlace::Service(vault.map_err(ServiceError::from))
+                KeyPlace::Service(Box::new(vault.map_err(ServiceError::from)))
             }
             KeyConfig::Aws(config) => {
                 let aws = Aws::new(config).map(KeyService::Aws);
-                KeyPlace::Service(aws.map_err(ServiceError::from))
+                KeyPlace::Service(Box::new(aws.map_err(ServiceError::from)))
             }
         };
         let source = Self {
@@ -227,7 +227,7 @@ impl KeySource {
         let KeyPlace::Service(service) = &self.place else {
             return Vec::new();
         };
-        let service = match service {
+        let service = match &**service {
             Ok(service) => service,
             Err(error) => {
                 self.went_wrong(Chain(error).to_string());

@@ -1,5 +1,6 @@
 //! The demonstration itself, step by step: what is done, what came of it, what that proves.
 
+mod encryption;
 mod filter;
 mod logins;
 
@@ -103,6 +104,7 @@ impl Story {
         self.produce()?;
         self.consume()?;
         self.filter()?;
+        self.encryption()?;
         self.denials()?;
         if self.nodes > 1 {
             self.death_of_a_node()?;
@@ -172,14 +174,14 @@ impl Story {
             nodes => format!("{nodes} gateway nodes start and form one Raft group"),
         };
         self.screen.step(&text);
-        let provider = self.identity_provider()?;
+        let more = vec![self.identity_provider()?, self.key_of_records()?];
         let program = std::env::current_exe().map_err(QuickstartError::io("find this program"))?;
         self.stage.start_nodes(&Nodes {
             program,
             count: options.nodes,
             advertised_host: "localhost".to_owned(),
             ports: PortChoice::Usual,
-            more: vec![provider],
+            more,
         })?;
         for node in self.stage.nodes() {
             let (url, first) = (node.admin_url(), node.settings().port_start);

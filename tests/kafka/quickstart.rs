@@ -42,6 +42,7 @@ fn it_demonstrates_and_leaves_nothing_behind() -> Result<()> {
         "the partner logs in with SCRAM-SHA-512, too",
         "and with OAUTHBEARER",
         "the records of other orders are not shown",
+        "a console consumer at clusterA reads nothing of it",
     ] {
         ensure!(
             output.stdout.contains(shown),

@@ -88,7 +88,7 @@ impl Story {
         Ok(())
     }
 
-    fn write(&self, file: &str, text: &str) -> Result<(), QuickstartError> {
+    pub(super) fn write(&self, file: &str, text: &str) -> Result<(), QuickstartError> {
         let path = self.stage.directory().join(file);
         fs::write(path, text).map_err(QuickstartError::io(format!("write {file}")))
     }
