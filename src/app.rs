@@ -155,6 +155,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
     let census = census(&config, &metrics);
     let parts = (&metrics, &census, followers);
     let (record_keys, shared) = sessions::shared(&config, &control, parts)?;
+    let meters = shared.meters();
     let (listener, addresses) = listener(&config, &upstreams, shared, parts).await?;
     unopened::announce(node.id(), addresses.clone(), &control, &supervisor);
     reports::announce(node.id(), &upstreams, &control, &supervisor);
@@ -174,10 +175,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         record_keys: Arc::clone(&record_keys),
     };
     let admin = admin_server(&config, &parts, followers).map_err(|error| *error)?;
-    let regular = &config.node.backups.regular;
-    if let (Some(regular), Some(key)) = (regular, &config.node.backups.key) {
-        backups::make_regularly((regular, key), &control, &metrics.backups, &supervisor);
-    }
+    back_up(&config, &control, &metrics, &supervisor);
     let admin_handle = admin.handle();
     let admin = administer(admin, supervisor.clone());
     let manager = Manager {
@@ -187,6 +185,8 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         physical,
         passages,
         record_keys,
+        meters,
+        limits: Arc::new(config.limits.vclusters.clone()),
         listener: listener.clone(),
         fronts: fronts(&config.listeners),
         metrics,
@@ -222,6 +222,14 @@ async fn start_node(config: RaftConfig, stop: &mut drain::StopSignals) -> Result
             Err(_) => Err(AppError::NodeEnded),
         },
         () = stop.wait() => Ok(None),
+    }
+}
+
+/// Has backups made regularly, if the configuration says so.
+fn back_up(config: &Config, control: &Control, metrics: &Metrics, supervisor: &Supervisor) {
+    let backups = &config.node.backups;
+    if let (Some(regular), Some(key)) = (&backups.regular, &backups.key) {
+        backups::make_regularly((regular, key), control, &metrics.backups, supervisor);
     }
 }
 

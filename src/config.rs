@@ -32,7 +32,9 @@ use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use klamm_raft::model::{AccountName, Authentication, ClusterId, KeyName, NodeId, ProviderName, SigningKey};
+use klamm_raft::model::{
+    AccountName, Authentication, ClusterId, KeyName, Limits, NodeId, ProviderName, SigningKey,
+};
 use klamm_raft::{ClusterSecret, OwnId, Storage, StorageKey, Upgrade};
 
 use crate::address::HostPort;
@@ -231,6 +233,8 @@ pub struct LimitsConfig {
     pub session_lifetime: Option<Duration>,
     /// Threads for client connections; `None`: one for each core.
     pub threads: Option<NonZeroU16>,
+    /// Those of virtual clusters that have none of their own.
+    pub vclusters: Limits,
 }
 
 /// The events that are logged, and how.

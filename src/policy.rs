@@ -4,7 +4,7 @@
 //! client and a topic they give a [`PolicyChain`], which judges records one after the other ([`crate::records::Chain`]), or
 //! none, if nothing of it concerns them: then nobody need look at the records. [`RequestPolicies`] are those of the virtual
 //! cluster on requests: for a client they give a [`RequestJudge`], which judges items of a request. [`BroughtAcls`] are the
-//! ACLs that policies of a virtual cluster stand for.
+//! ACLs that policies of a virtual cluster stand for, [`RatePolicies`] those that limit how much clients use.
 
 mod acls;
 mod chain;
@@ -18,6 +18,7 @@ mod load;
 mod outcomes;
 mod phase;
 mod policies;
+mod rates;
 mod reach;
 mod requests;
 mod scope;
@@ -32,6 +33,7 @@ pub use fault::{PolicyFault, check};
 pub use load::RecordLoad;
 pub use outcomes::RecordOutcomes;
 pub use policies::Policies;
+pub use rates::{RatePolicies, RatePolicy};
 pub use requests::{
     RefusedItem, RequestFacts, RequestJudge, RequestOutcomes, RequestPolicies, RequestTally, RequestVariable,
     RuledSettings, SettingValue,

@@ -55,6 +55,7 @@ use tracing::{debug, info, warn};
 
 use crate::auth::{Conversation, Directory, ToBroker};
 use crate::metrics::ClosedFor;
+use crate::quota::OpenConnection;
 use crate::stream::Stream;
 use crate::vcluster::plan::Caller;
 use crate::vcluster::subscriptions::Subscriptions;
@@ -109,6 +110,8 @@ pub struct Session {
     pauses: Pauses,
     /// The meters of what the client uses, as far as there are quotas for it.
     meters: Throttle,
+    /// Its place among the connections of the virtual cluster: from a login on.
+    connection: Option<OpenConnection>,
     /// A message for the broker that waits until the broker owes nothing.
     deferred: Option<(ToBroker, RequestHead)>,
     upstream: UpstreamSide,
@@ -148,6 +151,7 @@ impl Session {
             pipeline: Pipeline::default(),
             pauses: Pauses::default(),
             meters: Throttle::default(),
+            connection: None,
             deferred: None,
             upstream: UpstreamSide::new(
                 (setup.pools.clone(), Arc::clone(&setup.door.passage)),

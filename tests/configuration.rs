@@ -15,7 +15,7 @@ const REFUSED: i32 = 78;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A wrong value for each key.
-const KEYS: [(&str, &str); 55] = [
+const KEYS: [(&str, &str); 62] = [
     ("gateway.backend.kafka.selector", "nonsense"),
     ("gateway.bind.host", "no host"),
     ("gateway.advertised.host", "no host"),
@@ -62,6 +62,13 @@ const KEYS: [(&str, &str); 55] = [
     ("klamm.limits.frame.bytes", "1"),
     ("klamm.limits.buffer.bytes", "1"),
     ("klamm.limits.policy.bytes", "1"),
+    ("klamm.limits.vcluster.bytes.in", "0"),
+    ("klamm.limits.vcluster.bytes.out", "much"),
+    ("klamm.limits.vcluster.requests", "0"),
+    ("klamm.limits.vcluster.connections", "-1"),
+    ("klamm.limits.vcluster.connections.new", "0"),
+    ("klamm.limits.vcluster.topics", "few"),
+    ("klamm.limits.vcluster.partitions", "-1"),
     ("klamm.drain.seconds", "-1"),
     ("klamm.threads", "0"),
     ("klamm.log.filter", "loud"),

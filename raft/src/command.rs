@@ -320,8 +320,8 @@ impl Command {
             Self::ChangeMembers(_) => Level::MEMBERS,
             Self::PhysicalCluster(_) => Level::PHYSICAL_CLUSTERS,
             Self::AlterQuotas { .. } => Level::QUOTAS,
-            Self::PutVcluster { .. }
-            | Self::DeleteVcluster { .. }
+            Self::PutVcluster { spec, .. } | Self::CreateVcluster { spec, .. } => spec.limits.level(),
+            Self::DeleteVcluster { .. }
             | Self::PutAlias { .. }
             | Self::DeleteAlias { .. }
             | Self::PutAccount { .. }
@@ -336,7 +336,6 @@ impl Command {
             | Self::InitSigningKey { .. }
             | Self::RevokeTokens { .. }
             | Self::AlterScramCredentials { .. }
-            | Self::CreateVcluster { .. }
             | Self::PutAccessToken { .. }
             | Self::RevokeAccessToken { .. }
             | Self::UseAccessToken { .. }

@@ -58,13 +58,14 @@ pub use node::{Liveness, NodeRecord, Unopened};
 pub use notes::{Beside, Conflict, Notes, SelectorForm, SelectorGroup, WrittenAlias, WrittenOauth};
 pub use physical::{ClusterReport, ClusterReports, KafkaProperties, PhysicalCluster, ReportedReach};
 pub use policy::{
-    AclName, AclRule, FailureMode, HeaderAction, NewPolicy, OpenedParts, OrderedPolicies, Policy,
-    PolicyAction, PolicyId, PolicyKey, PolicyPhase, PolicyScope, PolicySpelling, RequestKind, RequestRule,
-    RequestSetting, RuleEffect, SealedParts, TopicPattern,
+    AclName, AclRule, FailureMode, HeaderAction, LimitedRate, NewPolicy, OpenedParts, OrderedPolicies,
+    Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, PolicyScope, PolicySpelling, RequestKind,
+    RequestRule, RequestSetting, RuleEffect, SealedParts, TopicPattern,
 };
 pub use proposal::{BootRecord, ProposalRecord};
 pub use quota::{
-    ClientQuotas, QuotaChange, QuotaDemand, QuotaEntity, QuotaHolder, QuotaKey, QuotaName, QuotaValue,
+    ClientQuotas, QuotaChange, QuotaDemand, QuotaEntity, QuotaHolder, QuotaKey, QuotaKind, QuotaName,
+    QuotaValue,
 };
 pub use roster::{Departure, NewNode, Roster, VoterGoal, VoterPlan};
 pub use route::{ClusterRoute, ClusterRoutes, RouteKey, RoutePhase};

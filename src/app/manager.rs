@@ -11,7 +11,7 @@ use actix::prelude::*;
 use arc_swap::ArcSwap;
 use klamm_raft::Visibility;
 use klamm_raft::model::{
-    ClusterId, DnsLabel, KeyName, ListenerName, PortSlot, Speech, State, VclusterName, VclusterState,
+    ClusterId, DnsLabel, KeyName, Limits, ListenerName, PortSlot, Speech, State, VclusterName, VclusterState,
 };
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
@@ -27,7 +27,8 @@ use crate::control::Control;
 use crate::keys::RecordKeys;
 use crate::listener::{Listener, Opening, SetAddresses, Spot};
 use crate::metrics::{Metrics, VclusterMetrics};
-use crate::session::{Door, Passage, RefreshView};
+use crate::quota::OpenConnections;
+use crate::session::{Door, Meters, Passage, RefreshView};
 use crate::supervision::{Component, Supervisor};
 use crate::vcluster::actor::{self, Replicated, VclusterActor};
 use crate::vcluster::plan::Place;
@@ -52,6 +53,9 @@ pub(crate) struct Manager {
     pub(crate) physical: PhysicalClusters,
     pub(crate) passages: Passages,
     pub(crate) record_keys: Arc<RecordKeys>,
+    pub(crate) meters: Arc<Meters>,
+    /// The limits of virtual clusters that have none of their own.
+    pub(crate) limits: Arc<Limits>,
     pub(crate) listener: Addr<Listener>,
     /// The listeners of this node, and what clients of each speak.
     pub(crate) fronts: Vec<(ListenerName, Speech)>,
@@ -68,6 +72,7 @@ struct Entry {
     metrics: Arc<VclusterMetrics>,
     refresh: RefreshView,
     passage: Arc<Passage>,
+    connections: Arc<OpenConnections>,
     doors: BTreeMap<Spot, Arc<Door>>,
     /// The name in host names.
     label: Option<DnsLabel>,
@@ -220,7 +225,7 @@ impl Manager {
         let actor = VclusterActor::new(
             Arc::clone(&view),
             Arc::clone(state),
-            self.upstreams.clone(),
+            (self.upstreams.clone(), Arc::clone(&self.limits)),
             self.control.clone(),
             Arc::clone(&metrics),
         );
@@ -241,6 +246,7 @@ impl Manager {
             metrics,
             refresh,
             passage: self.passages.of(name),
+            connections: self.meters.connections(name),
             doors: BTreeMap::new(),
             label: own.spec.label(name),
         }
@@ -339,6 +345,7 @@ impl Entry {
                         refresh: Arc::clone(&self.refresh),
                         passage: Arc::clone(&self.passage),
                         metrics: Arc::clone(&self.metrics),
+                        connections: Arc::clone(&self.connections),
                     })
                 });
             }

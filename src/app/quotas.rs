@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use klamm_raft::NodeDemands;
-use klamm_raft::model::{Level, Liveness, NodeId, QuotaHolder, State};
+use klamm_raft::model::{Level, Limits, Liveness, NodeId, Policy, PolicyAction, QuotaHolder, State};
 
 use crate::control::Control;
 use crate::quota::{OtherNodes, WantedUse};
@@ -19,20 +19,20 @@ const EVERY: Duration = Duration::from_millis(250);
 /// Who was not heard for so long is not known about.
 const HEARD_FOR: Duration = Duration::from_secs(2);
 
-/// Shares quotas with the other nodes, for as long as there are some.
-pub(super) fn keep(meters: Arc<Meters>, control: &Control, supervisor: &Supervisor) {
-    let control = control.clone();
+/// Shares quotas and limits with the other nodes, for as long as there are some; `limits` are those of virtual clusters that have
+/// none of their own.
+pub(super) fn keep(meters: Arc<Meters>, limits: &Limits, control: &Control, supervisor: &Supervisor) {
+    let (control, are_usual) = (control.clone(), !limits.0.is_empty());
     supervisor.keep(Component::QuotaKeeper, move || {
-        follow(Arc::clone(&meters), control.clone())
+        follow(Arc::clone(&meters), are_usual, control.clone())
     });
 }
 
-async fn follow(meters: Arc<Meters>, control: Control) {
+async fn follow(meters: Arc<Meters>, are_usual: bool, control: Control) {
     loop {
         tokio::time::sleep(EVERY).await;
         let state = control.state();
-        let have_some = |state: &State| state.vclusters.values().any(|one| !one.quotas.is_empty());
-        if state.level < Level::QUOTAS || !have_some(&state) {
+        if state.level < Level::QUOTAS || !(are_usual || have_some(&state)) {
             continue;
         }
         let now = Instant::now();
@@ -42,6 +42,17 @@ async fn follow(meters: Arc<Meters>, control: Control) {
         let elsewhere = elsewhere(&others, control.heard_demands());
         meters.share(elsewhere.as_ref(), now);
     }
+}
+
+/// Whether clients have quotas, virtual clusters limits of what clients do, or policies limit rates.
+fn have_some(state: &State) -> bool {
+    let has_limits = |limits: &Limits| limits.0.keys().any(|limit| limit.is_of_clients());
+    let limits_rate = |policy: &Policy| matches!(policy.action, PolicyAction::LimitRate { .. });
+    let mut all = state.vclusters.values();
+    let mut own = state.vclusters.values().flat_map(|one| one.policies.values());
+    all.any(|one| !one.quotas.is_empty() || has_limits(&one.spec.limits))
+        || state.policies.values().any(limits_rate)
+        || own.any(limits_rate)
 }
 
 /// The other nodes that may serve clients.
@@ -74,14 +85,14 @@ fn elsewhere(others: &BTreeSet<NodeId>, heard: Vec<NodeDemands>) -> Option<HashM
 
 #[cfg(test)]
 mod tests {
-    use klamm_raft::model::{QuotaDemand, QuotaKey};
+    use klamm_raft::model::{QuotaDemand, QuotaKey, QuotaKind};
 
     use super::*;
 
     fn holder() -> QuotaHolder {
         QuotaHolder {
             vcluster: "v".parse().unwrap(),
-            key: QuotaKey::ProducerByteRate,
+            kind: QuotaKind::Client(QuotaKey::ProducerByteRate),
             user: Some("alice".to_owned()),
             client: None,
             address: None,

@@ -36,7 +36,7 @@ pub(super) fn shared(
         (keys, Arc::clone(&record_keys)),
     );
     let shared = Arc::new(shared);
-    quotas::keep(shared.meters(), control, followers.0);
+    quotas::keep(shared.meters(), &config.limits.vclusters, control, followers.0);
     Ok((record_keys, shared))
 }
 

@@ -22,7 +22,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use klamm_raft::model::{
-    ClusterId, KeyName, ListenerName, PhysicalCluster, ProviderName, Routing, SigningKey, Speech,
+    ClusterId, KeyName, Limit, Limits, ListenerName, PhysicalCluster, ProviderName, Routing, SigningKey,
+    Speech,
 };
 
 use crate::backend::config::{AnonymousClients, BackendConfig};
@@ -378,6 +379,7 @@ impl Builder {
                 true => NonZeroU16::new(self.number(reference::THREADS, 1..=256, 1)),
                 false => None,
             },
+            vclusters: self.limits_of_vclusters(),
         };
         if limits.buffer_bytes < limits.frame_bytes {
             let place = self.place(reference::LIMIT_BUFFER);
@@ -386,6 +388,27 @@ impl Builder {
                 limits.buffer_bytes, limits.frame_bytes
             );
             self.refuse(place, message);
+        }
+        limits
+    }
+
+    /// The limits of virtual clusters that have none of their own.
+    fn limits_of_vclusters(&mut self) -> Limits {
+        let keys = [
+            (Limit::BytesIn, reference::LIMIT_BYTES_IN),
+            (Limit::BytesOut, reference::LIMIT_BYTES_OUT),
+            (Limit::Requests, reference::LIMIT_REQUESTS),
+            (Limit::Connections, reference::LIMIT_OF_CONNECTIONS),
+            (Limit::NewConnections, reference::LIMIT_NEW_CONNECTIONS),
+            (Limit::Topics, reference::LIMIT_TOPICS),
+            (Limit::Partitions, reference::LIMIT_PARTITIONS),
+        ];
+        let mut limits = Limits::default();
+        for (limit, key) in keys {
+            if self.is_set(key) {
+                let most = self.number(key, limit.least()..=limit.ceiling(), limit.most());
+                limits.0.insert(limit, most);
+            }
         }
         limits
     }

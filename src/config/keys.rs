@@ -320,9 +320,20 @@ mod tests {
         );
     }
 
+    /// Each of these is refused with these words.
+    fn are_refused(cases: &[(&str, &str)]) {
+        for (text, why) in cases {
+            let (_, problems) = parsed(text);
+            assert!(
+                problems.iter().any(|problem| problem.contains(why)),
+                "{text}: {problems:?}"
+            );
+        }
+    }
+
     #[test]
     fn wrong_ones_are_refused_with_the_setting() {
-        for (text, why) in [
+        are_refused(&[
             ("nonsense", "a map of keys is expected"),
             ("{a: {}}", "kind is missing"),
             ("{a: {kind: aws}}", "there are file, vault and aws_kms"),
@@ -350,12 +361,22 @@ mod tests {
                 "/nowhere",
             ),
             (
-                "{a: {kind: aws_kms, key: k, record.key: '?'}}",
-                "base64 of a wrapped",
-            ),
-            (
                 "{a: {kind: file, file: /k, record.key: x}}",
                 "record.key is for keys of another kind",
+            ),
+            (
+                "{a: {kind: vault, url: 'https://vault', key: k}}",
+                "token.file is missing",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn wrong_ones_of_aws_are_refused_with_the_setting() {
+        are_refused(&[
+            (
+                "{a: {kind: aws_kms, key: k, record.key: '?'}}",
+                "base64 of a wrapped",
             ),
             ("{a: {kind: aws_kms, key: 'k?'}}", "id or ARN of a key"),
             (
@@ -383,16 +404,6 @@ mod tests {
                 "{a: {kind: aws_kms, key: k, url: 'https://x'}}",
                 "url is for keys of another kind",
             ),
-            (
-                "{a: {kind: vault, url: 'https://vault', key: k}}",
-                "token.file is missing",
-            ),
-        ] {
-            let (_, problems) = parsed(text);
-            assert!(
-                problems.iter().any(|problem| problem.contains(why)),
-                "{text}: {problems:?}"
-            );
-        }
+        ]);
     }
 }

@@ -124,6 +124,20 @@ keys! {
         "How many bytes of requests this node holds at a time, and as many of responses: one virtual cluster can use at most half of it, one principal a quarter. When a share is used up, the node stops reading.";
     LIMIT_POLICY = "klamm.limits.policy.bytes", "536870912",
         "How many bytes of memory records take at a time while policies look at them, beside the requests and responses that they are in: one virtual cluster can use at most half of it, one principal a quarter. When a share is used up, requests and responses wait for up to 10 seconds; then the client is told to try again.";
+    LIMIT_BYTES_IN = "klamm.limits.vcluster.bytes.in", "no limit",
+        "How many bytes of requests in a second a virtual cluster may send where its `spec.limits` has no `bytesInPerSecond`. This and the next six hold for all nodes together, must be the same on every node, and are not for `passthrough`. See QUOTAS.md.";
+    LIMIT_BYTES_OUT = "klamm.limits.vcluster.bytes.out", "no limit",
+        "How many bytes of answers in a second a virtual cluster may get where its `spec.limits` has no `bytesOutPerSecond`.";
+    LIMIT_REQUESTS = "klamm.limits.vcluster.requests", "no limit",
+        "How many requests in a second a virtual cluster may make where its `spec.limits` has no `requestsPerSecond`.";
+    LIMIT_OF_CONNECTIONS = "klamm.limits.vcluster.connections", "no limit",
+        "How many connections that have logged in a virtual cluster may have where its `spec.limits` has no `connections`.";
+    LIMIT_NEW_CONNECTIONS = "klamm.limits.vcluster.connections.new", "no limit",
+        "How many connections may log in to a virtual cluster in a second where its `spec.limits` has no `newConnectionsPerSecond`.";
+    LIMIT_TOPICS = "klamm.limits.vcluster.topics", "no limit",
+        "How many topics of its own a virtual cluster may have where its `spec.limits` has no `topics`.";
+    LIMIT_PARTITIONS = "klamm.limits.vcluster.partitions", "no limit",
+        "How many partitions its own topics may have together where its `spec.limits` has no `partitions`.";
     DRAIN_SECONDS = "klamm.drain.seconds", "30",
         "How long a node that is asked to stop waits for requests in flight.";
     THREADS = "klamm.threads", "one for each core",

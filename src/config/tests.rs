@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use klamm_raft::model::{ScramHash, Speech};
+use klamm_raft::model::{Limit, ScramHash, Speech};
 use klamm_raft::{Storage, StorageKey};
 
 use super::*;
@@ -85,6 +85,16 @@ impl Given {
         let got: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
         assert_eq!(got, expected);
     }
+}
+
+#[test]
+fn virtual_clusters_have_limits_where_they_are_set() {
+    let set = ("KLAMM_LIMITS_VCLUSTER_BYTES_IN", "5000000");
+    let more = ("KLAMM_LIMITS_VCLUSTER_CONNECTIONS_NEW", "20");
+    let limits = Given::variables(&[MAIN, set, more]).good().limits.vclusters;
+    let expected = [(Limit::BytesIn, 5_000_000), (Limit::NewConnections, 20)];
+    assert_eq!(limits.0, expected.into());
+    assert!(Given::variables(&[MAIN]).good().limits.vclusters.0.is_empty());
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn limits() -> Vec<ClosedValue> {
         name: limit.name(),
         meaning: limit.to_string().into(),
     };
-    Limit::ALL.into_iter().map(value).collect()
+    Limit::of_state().map(value).collect()
 }
 
 /// Why nodes that call are turned away.

@@ -36,6 +36,7 @@ closed! {
         BadUpstream = "bad_upstream": "the broker's answer cannot be parsed or matches no request",
         SeatGivenAway = "seat_given_away": "the connection had to make room for a client with fewer connections",
         NoSeat = "no_seat": "the login was correct, but all connections were in use (`klamm_connections_refused_total`)",
+        OverLimit = "over_limit": "the login was correct, but the virtual cluster had as many connections, or new ones, as `spec.limits` lets it have",
         Drained = "drained": "this node is shutting down",
         Undecided = "undecided": "this node had no lease to decide the request: it does not hear from the leader of the gateway cluster",
         Switching = "switching": "requests were being switched to another physical cluster, and this took too long",

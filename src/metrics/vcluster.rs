@@ -84,10 +84,10 @@ const LOGIN_FAILURES: Family = Family::new(
 
 const THROTTLES: Family = Family::new(
     "klamm_throttle_seconds",
-    "How long clients were not read because of quotas, by virtual cluster and quota",
+    "How long clients were not read because of quotas and limits, by virtual cluster and quota",
 )
 .by(&[VCLUSTER, Label::closed("quota", ThrottledBy::values)])
-.on_page("How long clients were not read because of [quotas](QUOTAS.md), each time that this began or became longer");
+.on_page("How long clients were not read because of [quotas and limits](QUOTAS.md), each time that this began or became longer");
 
 closed! {
     /// The quota for which a client is not read.
@@ -97,6 +97,11 @@ closed! {
         RequestTime = "request_percentage": "time of threads of the gateway",
         Mutations = "controller_mutation_rate": "partitions that are created and deleted",
         Connections = "connection_creation_rate": "connections from an address",
+        BytesIn = "bytesInPerSecond": "the virtual cluster's limit of bytes of requests",
+        BytesOut = "bytesOutPerSecond": "the virtual cluster's limit of bytes of answers",
+        Requests = "requestsPerSecond": "the virtual cluster's limit of requests",
+        NewConnections = "newConnectionsPerSecond": "the virtual cluster's limit of connections that log in",
+        Policy = "policy": "a policy that limits a rate",
         Broker = "broker": "a quota of the physical cluster: the broker does not read the connection either",
     }
 }

@@ -89,6 +89,7 @@ pub(super) fn parts(policy: &Policy) -> Result<(Option<Condition>, CompiledActio
         .map_err(PolicyFault::Condition)?;
     let action = match &policy.action {
         PolicyAction::Acls { .. } => return Err(PolicyFault::AclsOfRecords),
+        PolicyAction::LimitRate { .. } => return Err(PolicyFault::RateOfRecords),
         PolicyAction::SkipRecord => CompiledAction::SkipRecord,
         PolicyAction::Require { description } => CompiledAction::Require {
             description: description.clone(),

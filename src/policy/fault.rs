@@ -6,6 +6,7 @@ use klamm_raft::model::{
 
 use super::acls::{self, AclRuleFault};
 use super::compiled;
+use super::rates;
 use super::requests;
 use crate::expression::ExpressionError;
 use crate::regexp::BadExpression;
@@ -123,6 +124,14 @@ pub enum PolicyFault {
     TooManyAcls { most: usize },
     #[error("spec.action.rules[{index}]: {fault}")]
     AclRule { index: usize, fault: AclRuleFault },
+    #[error("spec.phase: limit_rate is about all that clients do: it is for the phase cluster")]
+    RateOfRecords,
+    #[error("spec.action.perSecond must be at least 1: a rate of nothing would be waited for without an end")]
+    RateOfNothing,
+    #[error(
+        "spec.topics, spec.condition and spec.failureMode are not for limit_rate: it is for all whom metadata says, whatever they produce or consume"
+    )]
+    RateOfSome,
 }
 
 /// Whether a policy can be carried out.
@@ -132,6 +141,9 @@ pub enum PolicyFault {
 pub fn check(policy: &Policy) -> Result<(), PolicyFault> {
     match (policy.phase, &policy.action) {
         (PolicyPhase::Cluster, PolicyAction::Acls { rules, .. }) => acls::check(policy, rules),
+        (PolicyPhase::Cluster, PolicyAction::LimitRate { per_second, .. }) => {
+            rates::check(policy, *per_second)
+        }
         (PolicyPhase::Cluster, _) => requests::check(policy),
         (PolicyPhase::Produce | PolicyPhase::Consume, _) => compiled::parts(policy).map(|_| ()),
     }
@@ -141,6 +153,7 @@ pub fn check(policy: &Policy) -> Result<(), PolicyFault> {
 pub(super) fn check_phase(policy: &Policy) -> Result<(), PolicyFault> {
     match (policy.phase, &policy.action) {
         (_, PolicyAction::Acls { .. }) => return Err(PolicyFault::AclsOfRecords),
+        (_, PolicyAction::LimitRate { .. }) => return Err(PolicyFault::RateOfRecords),
         (PolicyPhase::Produce, PolicyAction::SkipRecord) => return Err(PolicyFault::SkipOfProduced),
         (PolicyPhase::Consume, PolicyAction::Require { .. }) => return Err(PolicyFault::RequireOfConsumed),
         (_, PolicyAction::Require { .. }) if policy.condition.is_none() => {

@@ -35,6 +35,16 @@ impl<'a> PoliciesInEffect<'a> {
         enabled.sort_by_key(|(id, policy)| (policy.priority, *id));
         Self { enabled, scopes }
     }
+
+    /// Those that do something, in order of effect.
+    pub(super) fn enabled(&self) -> impl Iterator<Item = (&'a PolicyId, &'a Policy)> {
+        self.enabled.iter().copied()
+    }
+
+    /// Whom one concerns.
+    pub(super) fn reach(&self, id: &PolicyId) -> PolicyReach {
+        PolicyReach::new(&id.name, self.scopes.clients(id))
+    }
 }
 
 /// The compiled policies of a phase.
@@ -50,15 +60,14 @@ impl<P> PhasePolicies<P> {
         all: &PoliciesInEffect<'_>,
         compile: impl Fn(PolicyReach, &Policy) -> P,
     ) -> Self {
-        let of_phase: Vec<_> = all
-            .enabled
+        // Rates are limited beside all phases.
+        let is_of_phase = |policy: &Policy| {
+            policy.phase == phase && !matches!(policy.action, PolicyAction::LimitRate { .. })
+        };
+        let of_phase: Vec<_> = all.enabled().filter(|(_, policy)| is_of_phase(policy)).collect();
+        let compiled = of_phase
             .iter()
-            .filter(|(_, policy)| policy.phase == phase)
-            .collect();
-        let compiled = of_phase.iter().map(|(id, policy)| {
-            let reach = PolicyReach::new(&id.name, all.scopes.clients(id));
-            Arc::new(compile(reach, policy))
-        });
+            .map(|(id, policy)| Arc::new(compile(all.reach(id), policy)));
         Self {
             policies: compiled.collect(),
             by_topic: PoliciesByTopic::new(of_phase.iter().map(|(_, policy)| policy.topics.iter())),

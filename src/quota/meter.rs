@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use klamm_raft::model::QuotaKey;
+use klamm_raft::model::{QuotaKey, QuotaKind};
 
 use super::share::{OtherNodes, WantedUse, part};
 
@@ -37,13 +37,10 @@ pub struct Meter {
 impl Meter {
     /// One of which nothing is used yet. Of what is allowed in a second, as much can be used at once; of mutations, what is
     /// allowed in eleven, as by a broker.
-    pub fn new(key: QuotaKey, limit: f64, nodes: u32) -> Self {
-        let advance = match key {
-            QuotaKey::ControllerMutationRate => Duration::from_secs(11),
-            QuotaKey::ProducerByteRate
-            | QuotaKey::ConsumerByteRate
-            | QuotaKey::RequestPercentage
-            | QuotaKey::ConnectionCreationRate => Duration::from_secs(1),
+    pub fn new(kind: &QuotaKind, limit: f64, nodes: u32) -> Self {
+        let advance = match kind {
+            QuotaKind::Client(QuotaKey::ControllerMutationRate) => Duration::from_secs(11),
+            QuotaKind::Client(_) | QuotaKind::Vcluster(_) | QuotaKind::Policy(_) => Duration::from_secs(1),
         };
         Self {
             paid_at: AtomicU64::new(0),
@@ -178,7 +175,7 @@ mod tests {
     const START: Duration = Duration::from_secs(1000);
 
     fn meter(rate: f64) -> Meter {
-        Meter::new(QuotaKey::ProducerByteRate, rate, 1)
+        Meter::new(&QuotaKind::Client(QuotaKey::ProducerByteRate), rate, 1)
     }
 
     fn at(millis: u64) -> Duration {
@@ -227,7 +224,7 @@ mod tests {
 
     #[test]
     fn beyond_a_limit_nothing_is_used() {
-        let meter = Meter::new(QuotaKey::ConnectionCreationRate, 1.0, 1);
+        let meter = Meter::new(&QuotaKind::Client(QuotaKey::ConnectionCreationRate), 1.0, 1);
         let limit = Duration::from_secs(2);
         let waits: Vec<_> = (0..5).map(|_| meter.charge_within(1.0, START, limit)).collect();
         let seconds = |waits: &[Option<Duration>]| -> Vec<_> {

@@ -1,15 +1,25 @@
-//! The quotas of a virtual cluster on a node: the one that holds for somebody is the one that Kafka's rules find.
+//! The quotas of a virtual cluster on a node: the one that holds for somebody is the one that Kafka's rules find. Above them are
+//! the limits that the operator has set for the virtual cluster as a whole.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
-use klamm_raft::model::{ClientQuotas, QuotaEntity, QuotaKey, QuotaName, Shared};
+use klamm_raft::model::{ClientQuotas, Limit, Limits, QuotaEntity, QuotaKey, QuotaName, QuotaValue, Shared};
 
-/// Quotas, and how many nodes share what they allow.
+/// Quotas and limits, and how many nodes share what they allow.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Quotas {
     stored: Shared<ClientQuotas>,
+    limits: Limits,
     nodes: u32,
 }
+
+/// The limits that tenants see as quotas: nobody in the virtual cluster can have more.
+const SEEN: [(QuotaKey, Limit); 3] = [
+    (QuotaKey::ProducerByteRate, Limit::BytesIn),
+    (QuotaKey::ConsumerByteRate, Limit::BytesOut),
+    (QuotaKey::ConnectionCreationRate, Limit::NewConnections),
+];
 
 /// The quota that holds for somebody.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,15 +39,58 @@ pub struct CountedFor {
 }
 
 impl Quotas {
-    /// Quotas that so many nodes share.
-    pub fn new(stored: Shared<ClientQuotas>, nodes: u32) -> Self {
-        let nodes = nodes.max(1);
-        Self { stored, nodes }
+    /// Quotas and limits that so many nodes share; none, where there are none.
+    pub fn new(stored: &Shared<ClientQuotas>, limits: &Limits, nodes: u32) -> Option<Self> {
+        let limits = limits.of_clients();
+        let are_none = stored.is_empty() && limits.0.is_empty();
+        (!are_none).then(|| Self {
+            stored: stored.clone(),
+            limits,
+            nodes: nodes.max(1),
+        })
     }
 
-    /// The quotas as they are stored.
-    pub fn stored(&self) -> &Shared<ClientQuotas> {
-        &self.stored
+    /// The quotas as tenants see them: none is above the limits of the virtual cluster, which are the quotas of those who have
+    /// none.
+    pub fn shown(&self) -> Cow<'_, ClientQuotas> {
+        let mut shown = Cow::Borrowed(&*self.stored);
+        for (key, limit) in SEEN {
+            let Some(most) = self.limit(limit) else { continue };
+            let most = QuotaValue::new(most as f64);
+            let quotas = shown.to_mut();
+            let set = quotas.values_mut().filter_map(|set| set.get_mut(&key));
+            set.filter(|value| value.get() > most.get())
+                .for_each(|value| *value = most);
+            let everybody = match key {
+                QuotaKey::ConnectionCreationRate => QuotaEntity::Address(QuotaName::Default),
+                _ => QuotaEntity::User(QuotaName::Default),
+            };
+            quotas.entry(everybody).or_default().entry(key).or_insert(most);
+        }
+        shown
+    }
+
+    /// The most that anybody in the virtual cluster can be allowed of this, by which limit.
+    pub fn most(&self, key: QuotaKey) -> Option<(u64, Limit)> {
+        let (_, limit) = SEEN.iter().find(|(seen, _)| *seen == key)?;
+        Some((self.limit(*limit)?, *limit))
+    }
+
+    /// The limit of the virtual cluster, if it has one.
+    pub fn limit(&self, limit: Limit) -> Option<u64> {
+        self.limits.0.get(&limit).copied()
+    }
+
+    /// The limit of the virtual cluster, of whoever it is.
+    pub fn of_vcluster(&self, limit: Limit) -> Option<Found> {
+        Some(Found {
+            rate: self.limit(limit)? as f64,
+            nodes: self.nodes,
+            counted_for: CountedFor {
+                user: None,
+                client: None,
+            },
+        })
     }
 
     /// The quota of this kind that holds for a user who says that this is his client id: the first that there is of those in
@@ -103,8 +156,6 @@ impl Quotas {
 mod tests {
     use std::collections::BTreeMap;
 
-    use klamm_raft::model::QuotaValue;
-
     use super::*;
 
     const KEY: QuotaKey = QuotaKey::ProducerByteRate;
@@ -114,7 +165,7 @@ mod tests {
             (entity.clone(), BTreeMap::from([(KEY, QuotaValue::new(*rate))]))
         };
         let stored: ClientQuotas = entities.iter().map(of).collect();
-        Quotas::new(stored.into(), 1)
+        Quotas::new(&stored.into(), &Limits::default(), 1).unwrap()
     }
 
     /// From the last to the first in the order of Kafka's page on quotas; whose use counts together.
@@ -173,10 +224,40 @@ mod tests {
         };
         let own = of(QuotaName::Named("192.0.2.7".to_owned()), 5.0);
         let stored = ClientQuotas::from([own, of(QuotaName::Default, 2.0)]);
-        let quotas = Quotas::new(stored.into(), 1);
+        let quotas = Quotas::new(&stored.into(), &Limits::default(), 1).unwrap();
         let rate = |address: &str| quotas.of_address(address.parse().unwrap());
         assert_eq!(rate("192.0.2.7"), Some(5.0));
         assert_eq!(rate("::ffff:192.0.2.7"), Some(5.0));
         assert_eq!(rate("192.0.2.8"), Some(2.0));
+    }
+
+    #[test]
+    fn tenants_see_limits_as_quotas_that_nobody_is_above() {
+        let named = |name: &str| QuotaEntity::User(QuotaName::Named(name.to_owned()));
+        let (all, addresses) = (QuotaName::Default, QuotaEntity::Address(QuotaName::Default));
+        let stored = [(named("alice"), 10.0), (named("bob"), 2000.0)];
+        let stored: ClientQuotas = stored
+            .map(|(user, rate)| (user, BTreeMap::from([(KEY, QuotaValue::new(rate))])))
+            .into();
+        let limits = |limits: &[(Limit, u64)]| Limits(limits.iter().copied().collect());
+        let of = |limits: Limits| Quotas::new(&stored.clone().into(), &limits, 3).unwrap();
+        assert_eq!(*of(limits(&[(Limit::Requests, 5)])).shown(), stored);
+
+        let quotas = of(limits(&[(Limit::BytesIn, 1000), (Limit::NewConnections, 7)]));
+        let shown = quotas.shown();
+        let rate = |entity: &QuotaEntity, key| shown[entity][&key].get();
+        assert_eq!(rate(&named("alice"), KEY), 10.0);
+        assert_eq!(rate(&named("bob"), KEY), 1000.0);
+        assert_eq!(rate(&QuotaEntity::User(all), KEY), 1000.0);
+        assert_eq!(rate(&addresses, QuotaKey::ConnectionCreationRate), 7.0);
+        assert_eq!(shown.len(), 4);
+        assert_eq!(quotas.most(KEY), Some((1000, Limit::BytesIn)));
+        assert_eq!(quotas.most(QuotaKey::ConsumerByteRate), None);
+        assert_eq!(quotas.most(QuotaKey::RequestPercentage), None);
+        let found = quotas.of_vcluster(Limit::BytesIn).unwrap();
+        assert_eq!((found.rate, found.nodes), (1000.0, 3));
+        assert_eq!(quotas.of_vcluster(Limit::Requests), None);
+        let none = Quotas::new(&Shared::default(), &limits(&[(Limit::Acls, 7)]), 1);
+        assert_eq!(none, None);
     }
 }

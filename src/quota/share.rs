@@ -69,11 +69,12 @@ pub(super) fn part(own: WantedUse, others: OtherNodes, (limit, nodes): (f64, u32
 mod tests {
     use std::time::Duration;
 
-    use klamm_raft::model::QuotaKey;
+    use klamm_raft::model::{QuotaKey, QuotaKind};
 
     use super::*;
     use crate::quota::Meter;
 
+    const KIND: QuotaKind = QuotaKind::Client(QuotaKey::ProducerByteRate);
     const LIMIT: f64 = 1e6;
     const NODES: u32 = 3;
     const CLIENTS: usize = 30;
@@ -115,9 +116,7 @@ mod tests {
 
     /// The bytes that go through in each second, of clients that ask for as much as they get, on the nodes where they are.
     fn seconds(secs: u32, place: impl Fn(usize, u32) -> usize) -> Vec<f64> {
-        let meters: Vec<Meter> = (0..NODES)
-            .map(|_| Meter::new(QuotaKey::ProducerByteRate, LIMIT, NODES))
-            .collect();
+        let meters: Vec<Meter> = (0..NODES).map(|_| Meter::new(&KIND, LIMIT, NODES)).collect();
         let mut next = [Duration::ZERO; CLIENTS];
         let mut heard = [WantedUse::default(); NODES as usize];
         let mut seconds = vec![0.0; secs as usize];
@@ -174,7 +173,7 @@ mod tests {
 
     #[test]
     fn who_is_cut_off_lets_an_equal_part_through() {
-        let meter = Meter::new(QuotaKey::ProducerByteRate, LIMIT, NODES);
+        let meter = Meter::new(&KIND, LIMIT, NODES);
         let now = Duration::from_secs(100);
         meter.charge(LIMIT, now);
         meter.demand(STEP, now);

@@ -64,6 +64,8 @@ pub enum End {
     SeatGivenAway,
     #[error("all connections are in use, and no other client has more of them")]
     NoSeat,
+    #[error("the virtual cluster has as many connections, or new ones, as spec.limits lets it have")]
+    OverLimit,
     #[error("this node is shutting down")]
     Drained,
     #[error(
@@ -120,6 +122,7 @@ impl End {
             Self::BadUpstream => ClosedFor::BadUpstream,
             Self::SeatGivenAway => ClosedFor::SeatGivenAway,
             Self::NoSeat => ClosedFor::NoSeat,
+            Self::OverLimit => ClosedFor::OverLimit,
             Self::Drained => ClosedFor::Drained,
             Self::Undecided => ClosedFor::Undecided,
             Self::Switching => ClosedFor::Switching,
@@ -155,7 +158,8 @@ impl End {
             | Self::SlowFrame
             | Self::SlowReader
             | Self::SeatGivenAway
-            | Self::NoSeat => Blame::Client,
+            | Self::NoSeat
+            | Self::OverLimit => Blame::Client,
             Self::Unpermitted
             | Self::UpstreamUnavailable
             | Self::UpstreamLost

@@ -201,7 +201,7 @@ impl Session {
         self.deadlines.logged_in();
         self.setup.door.metrics.logins.inc();
         self.take_directory(directory);
-        Ok(())
+        self.connected()
     }
 
     /// Who tries to log in.

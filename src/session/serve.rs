@@ -296,9 +296,7 @@ impl Session {
         let Some(mut awaited) = self.pipeline.answered() else {
             return Err(End::BadUpstream);
         };
-        if awaited.pending.consumes() {
-            self.count_consumed(frame.bytes.len());
-        }
+        self.count_answer(frame.bytes.len(), awaited.pending.consumes());
         awaited.pending.throttled_for(self.throttle_ms());
         let begun = self.work_begins();
         let answer = self.converted(awaited.pending, awaited.head, results, frame.bytes)?;
@@ -342,6 +340,7 @@ impl Session {
 
     /// Answers a request in its turn.
     pub(super) fn reply(&mut self, answer: Segments, head: RequestHead) {
+        self.count_own_answer(&answer);
         let answer = self.throttled(answer, head);
         if let Some((answer, head)) = self.pipeline.reply(answer, head) {
             self.outbound.push(answer, None);

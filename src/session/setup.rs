@@ -25,6 +25,7 @@ use crate::backend::Pools;
 use crate::keys::RecordKeys;
 use crate::metrics::{NodeMetrics, VclusterMetrics};
 use crate::oauth::Keys;
+use crate::quota::OpenConnections;
 use crate::vcluster::plan::{ChangeResult, Confirmation, Place};
 use crate::vcluster::view::SharedView;
 
@@ -60,6 +61,8 @@ pub struct Door {
     /// The way of requests from here to physical clusters.
     pub passage: Arc<Passage>,
     pub metrics: Arc<VclusterMetrics>,
+    /// The connections of the virtual cluster on this node.
+    pub connections: Arc<OpenConnections>,
 }
 
 /// The state that all sessions of a node share.

@@ -182,6 +182,7 @@ impl Gateway {
                 refresh,
                 passage: Arc::default(),
                 metrics: metrics.vcluster(&samples::vcluster()),
+                connections: Arc::default(),
             }),
             shared: Arc::new(SessionShared::new(
                 limits,

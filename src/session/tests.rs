@@ -13,6 +13,7 @@ mod changes;
 mod data;
 mod endings;
 mod held;
+mod limits;
 mod messages;
 mod passwords;
 mod policies;

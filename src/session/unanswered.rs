@@ -12,8 +12,10 @@ impl Session {
     /// Has the lane of a session that ends wait for what the broker owes, but for what is only read, and not for ever.
     pub(super) fn outlast(&mut self, end: End) {
         let owed = self.pipeline.owed_changes();
-        // Who ends while requests are switched has waited.
-        if owed == 0 || end == End::Switching || !self.upstream.is_open() {
+        // Who ends while requests are switched has waited; and a broker whose answer stopped halfway has carried the request out, and
+        // begins no other before that answer is taken.
+        let is_over = matches!(end, End::Switching | End::UpstreamStalled);
+        if owed == 0 || is_over || !self.upstream.is_open() {
             return;
         }
         let (mut upstream, purse) = (self.upstream.take(), Arc::clone(&self.purse));

@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use futures_util::{FutureExt as _, Stream};
 use klamm_raft::command::Command;
 use klamm_raft::model::{
-    BrokerKey, ClusterId, Method, NodeId, State, VclusterKind, VclusterName, VclusterState,
+    BrokerKey, ClusterId, Limit, Limits, Method, NodeId, State, VclusterKind, VclusterName, VclusterState,
 };
 use tokio::sync::watch;
 use tracing::{debug, warn};
@@ -59,6 +59,8 @@ pub struct VclusterActor {
     /// The pictures that the view was compiled from.
     seen: Topologies,
     upstreams: Upstreams,
+    /// The limits of virtual clusters that have none of their own.
+    limits: Arc<Limits>,
     control: Control,
     /// The physical clusters whose pictures are followed.
     followed: BTreeMap<ClusterId, SpawnHandle>,
@@ -76,7 +78,7 @@ impl VclusterActor {
     pub fn new(
         view: SharedView,
         state: Arc<State>,
-        upstreams: Upstreams,
+        (upstreams, limits): (Upstreams, Arc<Limits>),
         control: Control,
         metrics: Arc<VclusterMetrics>,
     ) -> Self {
@@ -87,6 +89,7 @@ impl VclusterActor {
             state,
             seen: Topologies::new(),
             upstreams,
+            limits,
             control,
             followed: BTreeMap::new(),
             assigning: false,
@@ -117,6 +120,7 @@ impl VclusterActor {
         let stored = &own;
         let own = admitting(&self.upstreams, &routed.own);
         self.say_whether_closed(&own);
+        let own = limited(&self.limits, own);
         let topologies = topologies(&self.upstreams, &own);
         let previous = self.view.load_full();
         let unheard = Arc::clone(&self.control.unheard().borrow());
@@ -320,6 +324,20 @@ fn admitting<'a>(upstreams: &Upstreams, own: &'a VclusterState) -> Cow<'a, Vclus
     Cow::Owned(without)
 }
 
+/// A virtual cluster with the limits that hold where it has none of its own. The one that is built in is the operator's.
+fn limited<'a>(limits: &Limits, own: Cow<'a, VclusterState>) -> Cow<'a, VclusterState> {
+    let has = |limit: &Limit| own.spec.limits.0.contains_key(limit);
+    if own.spec.kind == VclusterKind::Passthrough || limits.0.keys().all(has) {
+        return own;
+    }
+    let mut limited = own.into_owned();
+    let own_limits = &mut limited.spec.limits.0;
+    for (limit, most) in &limits.0 {
+        own_limits.entry(*limit).or_insert(*most);
+    }
+    Cow::Owned(limited)
+}
+
 /// The pictures that there are of the clusters that a virtual cluster reaches.
 fn topologies(upstreams: &Upstreams, own: &VclusterState) -> Topologies {
     let known = own.reached().into_iter().filter_map(|cluster| {
@@ -400,7 +418,7 @@ impl Supervised for VclusterActor {
         *self = Self::new(
             Arc::clone(&self.view),
             Arc::clone(&self.state),
-            self.upstreams.clone(),
+            (self.upstreams.clone(), Arc::clone(&self.limits)),
             self.control.clone(),
             Arc::clone(&self.metrics),
         );

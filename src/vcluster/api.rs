@@ -24,6 +24,7 @@ mod mutations;
 mod permit;
 pub(super) mod records;
 mod resources;
+mod room;
 mod rules;
 mod tape;
 pub(super) mod topics;

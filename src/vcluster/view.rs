@@ -20,7 +20,7 @@ use super::rename::{Alias, Names, Scope, Sources};
 use crate::auth::Directory;
 use crate::authz::{AclIndex, AclRef, IfNoAcl, Principal};
 use crate::backend::topology::{Features, Topologies};
-use crate::policy::{BroughtAcls, GroupMembers, Policies, RequestPolicies};
+use crate::policy::{BroughtAcls, GroupMembers, Policies, RatePolicies, RequestPolicies};
 use crate::quota::Quotas;
 
 /// A virtual cluster's current view, shared by its sessions. A session loads it for each request and each answer.
@@ -51,8 +51,12 @@ pub struct View {
     pub request_policies: Option<Arc<RequestPolicies>>,
     /// Those that both are compiled from.
     pub stored_policies: StoredPolicies,
-    /// The quotas of clients; none where nobody has one.
+    /// The quotas of clients, and the limits of all together; none where nobody has one.
     pub quotas: Option<Arc<Quotas>>,
+    /// The policies that limit rates; none where there is none.
+    pub rates: Option<Arc<RatePolicies>>,
+    /// How many nodes may serve clients: they share what is allowed.
+    pub serving: u32,
 }
 
 /// The policies that concern a virtual cluster, as stored.
@@ -156,6 +160,8 @@ impl View {
             .map(|topology| topology.features.clone())
             .unwrap_or_default();
         let stored_policies = StoredPolicies::of(&source);
+        let serving = nodes.values().filter(|node| node.liveness != Liveness::Down);
+        let serving = u32::try_from(serving.count()).unwrap_or(u32::MAX).max(1);
         let view = Self {
             name: name.clone(),
             revision: source.revision,
@@ -182,8 +188,10 @@ impl View {
             directory: Directory::compile(previous.map(|view| &view.directory), name, state, signing_keys),
             policies: policies(previous, &stored_policies),
             request_policies: request_policies(previous, &stored_policies),
+            rates: rates(previous, &stored_policies),
             stored_policies,
-            quotas: quotas(previous, state, nodes),
+            quotas: quotas(previous, state, serving),
+            serving,
         };
         if foreign.is_empty() {
             view
@@ -284,19 +292,21 @@ fn request_policies(previous: Option<&View>, stored: &StoredPolicies) -> Option<
     (!policies.is_empty()).then(|| Arc::new(policies))
 }
 
+/// The compiled policies that limit rates, if there are any: those of `previous` where nothing changed.
+fn rates(previous: Option<&View>, stored: &StoredPolicies) -> Option<Arc<RatePolicies>> {
+    if let Some(previous) = previous
+        && previous.stored_policies == *stored
+    {
+        return previous.rates.clone();
+    }
+    let rates = RatePolicies::compile(&stored.everywhere, &stored.own, &stored.members);
+    (!rates.is_empty()).then(|| Arc::new(rates))
+}
+
 /// The quotas, if there are any: those of `previous` where nothing changed. Sessions know by the pointer whether they are others.
 /// Nodes that may serve clients share what is allowed.
-fn quotas(
-    previous: Option<&View>,
-    state: &VclusterState,
-    nodes: &BTreeMap<NodeId, NodeRecord>,
-) -> Option<Arc<Quotas>> {
-    if state.quotas.is_empty() {
-        return None;
-    }
-    let serving = nodes.values().filter(|node| node.liveness != Liveness::Down);
-    let serving = u32::try_from(serving.count()).unwrap_or(u32::MAX);
-    let quotas = Quotas::new(state.quotas.clone(), serving);
+fn quotas(previous: Option<&View>, state: &VclusterState, serving: u32) -> Option<Arc<Quotas>> {
+    let quotas = Quotas::new(&state.quotas, &state.spec.limits, serving)?;
     Some(reuse(previous.and_then(|view| view.quotas.as_ref()), quotas))
 }
 

@@ -71,6 +71,7 @@ impl Gateway {
             let (_, topology) = watch::channel(None);
             let pool = Pool::new(Arc::new(dialer), topology).start();
             let door = Door {
+                connections: Arc::default(),
                 view: Arc::new(ArcSwap::from_pointee(view)),
                 place: Place::Bootstrap,
                 listener: ListenerName::short_form(),

@@ -145,7 +145,7 @@ fn stored(scene: &Scene) -> Result<BTreeMap<String, usize>> {
     Ok(counts)
 }
 
-/// What is wrong with the transactions of a client: each is there as a whole if it was committed, and else not at all, but for one that
+/// Faults in the transactions of a client: each is there as a whole if it was committed, and else not at all, but for one that
 /// was on its way to a cluster that died. A broker that is killed while it ends a transaction may leave that pending for ever, which hides
 /// what was committed beside it.
 fn wrong(client: &str, said: &str, stored: &BTreeMap<String, usize>, killed: u64) -> Vec<String> {

@@ -1,9 +1,12 @@
 //! Quotas by Kafka's own tools, and how stock clients fare that have one: slower, and nothing is lost. Only ratios are asked
 //! of the machine.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use klamm::quickstart::admin;
+use serde_json::json;
 
 use crate::scene::{IDLE_MS, Login, Scene, counted, lines};
 
@@ -260,6 +263,48 @@ fn librdkafka_is_held_to_a_quota_of_its_client_id() -> Result<()> {
         read.stderr
     );
     ensure!(took >= least(), "consumed in {took:?}");
+    Ok(())
+}
+
+/// Limits of a virtual cluster hold for all of its clients together, who see them and cannot raise them.
+#[test]
+fn limits_of_a_virtual_cluster_are_seen_and_hold_for_all_of_it() -> Result<()> {
+    let scene = Scene::shared()?;
+    let (boss, partner) = setup(&scene, "quotas-limited")?;
+    let mut limited = admin::vcluster("quotas-limited", "super-user");
+    limited["spec"]["limits"] = json!({ "bytesInPerSecond": RATE, "connections": 50 });
+    scene.stage.admin(1).put("virtual-cluster", &limited)?;
+    let all = ["--entity-type", "users", "--entity-default"];
+    let shown = describe(&scene, &boss, &all)?;
+    ensure!(
+        shown.contains("default user-principal") && shown.contains("producer_byte_rate=100000.0"),
+        "{shown}"
+    );
+    let more = ["--add-config", "producer_byte_rate=100001"];
+    let raise = [&["--alter"], &all[..], &more].concat();
+    let refused = scene.client(&boss, "kafka-configs", &raise, "")?.all();
+    ensure!(
+        refused.contains("PolicyViolationException") && refused.contains("bytesInPerSecond 100000"),
+        "{refused}"
+    );
+
+    let records = records();
+    let produce = ["-P", "-t", "orders", "-X", "batch.size=10000"];
+    let (half, rest) = records.split_at(RECORDS / 2);
+    let (produced, took) = timed(|| {
+        thread::scope(|scope| {
+            let other = scope.spawn(|| scene.kcat(&boss, &produce, &rest.join("\n")));
+            let one = scene.kcat(&partner, &produce, &half.join("\n"))?;
+            let other = other.join().expect("the other does not panic")?;
+            Ok([one, other])
+        })
+    })?;
+    ensure!(
+        produced.iter().all(|produced| produced.status.success()),
+        "{produced:?}"
+    );
+    ensure!(took >= least(), "produced in {took:?}");
+    ensure!(counted(&scene.stored("quotas-limited-physical")?) == counted(&records));
     Ok(())
 }
 

@@ -108,7 +108,7 @@ impl Scene {
         Self::with_stand_in_of(nodes, &[])
     }
 
-    /// The same, where both have these options of `kafka.sh run`.
+    /// So many nodes before these clusters, of which the first and its stand-in have these options of `kafka.sh run`.
     pub(crate) fn with_stand_in_of(nodes: u16, brokers: &[&str]) -> Result<Self> {
         let mut scene = Self { stage: Stage::new()? };
         scene.stage.start_kafka(THIRD, brokers)?;

@@ -48,6 +48,20 @@ pub enum Limit {
     GroupMembers,
     /// Users, clients and addresses of a virtual cluster that have client quotas.
     Quotas,
+    /// Bytes of requests of a virtual cluster's clients in a second.
+    BytesIn,
+    /// Bytes of answers to a virtual cluster's clients in a second.
+    BytesOut,
+    /// Requests of a virtual cluster's clients in a second.
+    Requests,
+    /// Connections of a virtual cluster that have logged in.
+    Connections,
+    /// Connections of a virtual cluster that log in, in a second.
+    NewConnections,
+    /// Topics of a virtual cluster's own.
+    Topics,
+    /// Partitions of a virtual cluster's own topics.
+    Partitions,
 }
 
 /// The owner of the things that are counted. Virtual clusters can be given limits of their own.
@@ -59,9 +73,12 @@ pub enum Of {
 
 const MIB: u64 = 1 << 20;
 
+/// As good as without a limit.
+const UNBOUNDED: u64 = 1_000_000_000_000_000;
+
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 26] = [
         Self::Vclusters,
         Self::AliasTopics,
         Self::ServiceAccounts,
@@ -81,7 +98,38 @@ impl Limit {
         Self::Groups,
         Self::GroupMembers,
         Self::Quotas,
+        Self::BytesIn,
+        Self::BytesOut,
+        Self::Requests,
+        Self::Connections,
+        Self::NewConnections,
+        Self::Topics,
+        Self::Partitions,
     ];
+
+    /// Those of what is in the replicated state, which the state machine holds to.
+    pub fn of_state() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|limit| !limit.is_of_clients())
+    }
+
+    /// Those of what clients do, which whoever serves them holds to.
+    pub fn of_clients() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|limit| limit.is_of_clients())
+    }
+
+    /// Whether it is of what clients do. There is none where nobody has set one.
+    pub const fn is_of_clients(self) -> bool {
+        matches!(
+            self,
+            Self::BytesIn
+                | Self::BytesOut
+                | Self::Requests
+                | Self::Connections
+                | Self::NewConnections
+                | Self::Topics
+                | Self::Partitions
+        )
+    }
 
     /// The most that there may be, where nobody says otherwise.
     pub const fn most(self) -> u64 {
@@ -97,6 +145,13 @@ impl Limit {
             Self::Policies | Self::GlobalPolicies => 256,
             Self::StateBytes => 128 * MIB,
             Self::ProducerMarks => ProducerMark::HIGHEST as u64,
+            Self::BytesIn
+            | Self::BytesOut
+            | Self::Requests
+            | Self::Connections
+            | Self::NewConnections
+            | Self::Topics
+            | Self::Partitions => UNBOUNDED,
         }
     }
 
@@ -122,6 +177,13 @@ impl Limit {
             Self::Groups => "groups",
             Self::GroupMembers => "groupMembers",
             Self::Quotas => "quotas",
+            Self::BytesIn => "bytesInPerSecond",
+            Self::BytesOut => "bytesOutPerSecond",
+            Self::Requests => "requestsPerSecond",
+            Self::Connections => "connections",
+            Self::NewConnections => "newConnectionsPerSecond",
+            Self::Topics => "topics",
+            Self::Partitions => "partitions",
         }
     }
 
@@ -143,7 +205,14 @@ impl Limit {
             | Self::StateBytes
             | Self::ProducerMarks => Level::FIRST,
             Self::Policies | Self::GlobalPolicies | Self::Groups | Self::GroupMembers => Level::POLICIES,
-            Self::Quotas => Level::QUOTAS,
+            Self::Quotas
+            | Self::BytesIn
+            | Self::BytesOut
+            | Self::Requests
+            | Self::Connections
+            | Self::NewConnections
+            | Self::Topics
+            | Self::Partitions => Level::QUOTAS,
         }
     }
 
@@ -168,7 +237,14 @@ impl Limit {
             | Self::SpecBytes
             | Self::ContestedNames
             | Self::Policies
-            | Self::Quotas => Of::Vcluster,
+            | Self::Quotas
+            | Self::BytesIn
+            | Self::BytesOut
+            | Self::Requests
+            | Self::Connections
+            | Self::NewConnections
+            | Self::Topics
+            | Self::Partitions => Of::Vcluster,
         }
     }
 
@@ -182,13 +258,23 @@ impl Limit {
                 | Self::ScramCredentials
                 | Self::Acls
                 | Self::AclBytes
-        )
+        ) || self.is_of_clients()
+    }
+
+    /// The least that a virtual cluster can be given.
+    pub const fn least(self) -> u64 {
+        match self {
+            // A rate of nothing would be waited for without an end.
+            Self::BytesIn | Self::BytesOut | Self::Requests | Self::NewConnections => 1,
+            _ => 0,
+        }
     }
 
     /// The most that a virtual cluster can be given.
     pub const fn ceiling(self) -> u64 {
         match self {
             Self::AclBytes => 32 * MIB,
+            _ if self.is_of_clients() => UNBOUNDED,
             _ => 10 * self.most(),
         }
     }
@@ -216,6 +302,13 @@ impl fmt::Display for Limit {
             Self::Groups => "groups of accounts",
             Self::GroupMembers => "members in all groups together",
             Self::Quotas => "users, clients and addresses with quotas",
+            Self::BytesIn => "bytes of requests in a second",
+            Self::BytesOut => "bytes of answers in a second",
+            Self::Requests => "requests in a second",
+            Self::Connections => "connections that have logged in",
+            Self::NewConnections => "connections that log in, in a second",
+            Self::Topics => "topics of its own",
+            Self::Partitions => "partitions of its own topics",
         })
     }
 }

@@ -22,14 +22,14 @@ pub enum PolicyKey {
 }
 
 /// The name of a policy in its virtual cluster, or in all of them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PolicyId {
     pub name: PolicyName,
     pub scope: PolicyScope,
 }
 
 /// The clients that a policy concerns. Append-only: the order is on disk.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum PolicyScope {
     /// Everybody.
     All,
@@ -133,6 +133,19 @@ pub enum PolicyAction {
         keys: BTreeSet<KeyName>,
         parts: OpenedParts,
     },
+    /// Has those whom the policy concerns wait where all of them together would use more than so much in a second.
+    LimitRate { of: LimitedRate, per_second: u64 },
+}
+
+/// The thing that a policy limits. Append-only: the order is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum LimitedRate {
+    /// Bytes of Produce requests.
+    ProducedBytes,
+    /// Bytes of answers to Fetch.
+    ConsumedBytes,
+    /// Connections that log in.
+    NewConnections,
 }
 
 /// The parts of a record that are encrypted.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::VclusterName;
+use super::{Limit, PolicyId, VclusterName};
 
 /// The name of somebody whom a quota is for, or everybody of the kind who has none of his own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -91,11 +91,22 @@ pub struct QuotaChange {
     pub value: Option<QuotaValue>,
 }
 
+/// The quota or the limit that something is counted for. Append-only: nodes tell each other.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum QuotaKind {
+    /// Clients have it.
+    Client(QuotaKey),
+    /// The operator has set it for the virtual cluster.
+    Vcluster(Limit),
+    /// It is of a policy, for all whom that concerns in the virtual cluster.
+    Policy(PolicyId),
+}
+
 /// Those in a virtual cluster whose use of something counts together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct QuotaHolder {
     pub vcluster: VclusterName,
-    pub key: QuotaKey,
+    pub kind: QuotaKind,
     /// None: whoever it is.
     pub user: Option<String>,
     pub client: Option<String>,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AclBinding, Limit, Shared, State, VclusterName, VclusterState, VirtualCluster};
+use super::{AclBinding, Level, Limit, Shared, State, VclusterName, VclusterState, VirtualCluster};
 use crate::codec;
 
 /// There would be more than there may be.
@@ -75,6 +75,18 @@ impl Limits {
         self.0.get(&limit).copied().unwrap_or_else(|| limit.most())
     }
 
+    /// Those of what clients do.
+    pub fn of_clients(&self) -> Self {
+        let those = self.0.iter().filter(|(limit, _)| limit.is_of_clients());
+        Self(those.map(|(limit, most)| (*limit, *most)).collect())
+    }
+
+    /// The feature level that has all of them.
+    pub(crate) fn level(&self) -> Level {
+        let levels = self.0.keys().map(|limit| limit.level());
+        levels.max().unwrap_or(Level::FIRST)
+    }
+
     /// Checks that there are no more than there may be.
     ///
     /// # Errors
@@ -126,7 +138,8 @@ impl VclusterState {
         self.spec.limits.most(limit)
     }
 
-    /// How much there is in this virtual cluster of what `limit` bounds; 0 where it bounds the gateway as a whole.
+    /// How much there is in this virtual cluster of what `limit` bounds; 0 where it bounds the gateway as a whole, or what clients
+    /// do.
     pub fn used(&self, limit: Limit) -> u64 {
         match limit {
             Limit::AliasTopics => count(self.aliases.len()),
@@ -147,7 +160,14 @@ impl VclusterState {
             | Limit::ProducerMarks
             | Limit::GlobalPolicies
             | Limit::Groups
-            | Limit::GroupMembers => 0,
+            | Limit::GroupMembers
+            | Limit::BytesIn
+            | Limit::BytesOut
+            | Limit::Requests
+            | Limit::Connections
+            | Limit::NewConnections
+            | Limit::Topics
+            | Limit::Partitions => 0,
         }
     }
 

@@ -5,6 +5,7 @@ mod cipher;
 mod headers;
 mod own;
 mod plugins;
+mod rates;
 mod requests;
 mod topics;
 

@@ -38,12 +38,20 @@ impl LimitsSpec {
                     known.join(", ")
                 ))
             })?;
-            match most > limit.ceiling() {
-                true => Err(Invalid::new(format!(
-                    "spec.limits.{name} must be at most {}: every node holds all of it in memory",
+            let why = match limit.is_of_clients() {
+                true => "without a limit, leave it out",
+                false => "every node holds all of it in memory",
+            };
+            match (most < limit.least(), most > limit.ceiling()) {
+                (true, _) => Err(Invalid::new(format!(
+                    "spec.limits.{name} must be at least {}: it is a rate",
+                    limit.least()
+                ))),
+                (_, true) => Err(Invalid::new(format!(
+                    "spec.limits.{name} must be at most {}: {why}",
                     limit.ceiling()
                 ))),
-                false => Ok((limit, most)),
+                (false, false) => Ok((limit, most)),
             }
         });
         read.collect::<Result<_, _>>().map(Limits)
@@ -61,9 +69,14 @@ impl JsonSchema for LimitsSpec {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let number = |limit: Limit| {
-            let about = format!("The most {limit}. Without it {}.", limit.most());
-            let shown =
-                json!({ "type": "integer", "minimum": 0, "maximum": limit.ceiling(), "description": about });
+            let about = match limit.is_of_clients() {
+                true => format!(
+                    "The most {limit}, on all nodes together. Without it, what klamm.limits.vcluster says."
+                ),
+                false => format!("The most {limit}. Without it {}.", limit.most()),
+            };
+            let (least, most) = (limit.least(), limit.ceiling());
+            let shown = json!({ "type": "integer", "minimum": least, "maximum": most, "description": about });
             (limit.name().to_owned(), shown)
         };
         json_schema!({
@@ -101,6 +114,8 @@ mod tests {
             ("stateBytes", 1, "aliasTopics, serviceAccounts"),
             ("acl", 1, "spec.limits.acl is unknown"),
             ("acls", 500_001, "at most 500000"),
+            ("bytesInPerSecond", 0, "at least 1: it is a rate"),
+            ("connections", u64::MAX, "without a limit, leave it out"),
         ] {
             let refused = spec(name, most).read().unwrap_err().to_string();
             assert!(refused.contains(part), "{refused}");

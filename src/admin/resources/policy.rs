@@ -1,6 +1,7 @@
 //! `Policy`.
 
 mod cipher;
+mod rates;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use self::cipher::{OpenedPartSpec, SealedPartSpec};
+use self::rates::RateSpec;
 use self::rules::RequestRuleSpec;
 use super::Resource;
 use super::acl_rules::AclRuleSpec;
@@ -171,6 +173,13 @@ enum ActionSpec {
         #[serde(deserialize_with = "objects")]
         #[schemars(length(min = 1))]
         rules: Vec<AclRuleSpec>,
+    },
+    /// Has clients wait where all of them whom the policy is for would use more than so much in a second, on all nodes together.
+    LimitRate {
+        of: RateSpec,
+        #[serde(rename = "perSecond")]
+        #[schemars(range(min = 1))]
+        per_second: u64,
     },
     /// Encrypts parts of the records for which the condition holds.
     Encrypt {
@@ -372,6 +381,10 @@ fn action(spec: ActionSpec, condition: Option<&str>) -> Result<PolicyAction, Inv
             rules: rules::read(rules)?,
         }),
         ActionSpec::ReadOnly {} => Ok(PolicyAction::ReadOnly),
+        ActionSpec::LimitRate { of, per_second } => Ok(PolicyAction::LimitRate {
+            of: of.into(),
+            per_second,
+        }),
         ActionSpec::Acls { rules } => Ok(PolicyAction::Acls {
             principals: policy::principals(condition).map_err(|fault| Invalid::new(fault.to_string()))?,
             rules: rules.into_iter().map(AclRule::from).collect(),
@@ -553,6 +566,10 @@ fn show_action(action: &PolicyAction) -> ActionSpec {
             rules: rules.iter().map(rules::show).collect(),
         },
         PolicyAction::ReadOnly => ActionSpec::ReadOnly {},
+        PolicyAction::LimitRate { of, per_second } => ActionSpec::LimitRate {
+            of: (*of).into(),
+            per_second: *per_second,
+        },
         PolicyAction::Acls { rules, .. } => ActionSpec::Acls {
             rules: rules.iter().map(AclRuleSpec::from).collect(),
         },

@@ -1,6 +1,7 @@
 //! Policies in the words of another gateway: put, shown in the same words, resolved for a client, and refused where they
 //! would do something else there.
 
+mod rates;
 mod requests;
 
 use super::*;
@@ -216,10 +217,6 @@ async fn what_would_be_something_else_is_refused() {
         (
             class(encrypt),
             "spec.pluginClass io.conduktor.gateway.interceptor.EncryptSchemaBasedPlugin is not supported: EncryptPlugin encrypts what is produced; single fields and what is fetched are not encrypted. There are io.conduktor.gateway.interceptor.EncryptPlugin, ",
-        ),
-        (
-            class("io.conduktor.gateway.interceptor.safeguard.ProducerRateLimitingPolicyPlugin"),
-            "rates are limited by client quotas (kafka-configs)",
         ),
         (
             class("io.conduktor.gateway.interceptor.chaos.SimulateSlowBrokerPlugin"),

@@ -136,7 +136,7 @@ fn good() -> Vec<(Method, String, Value)> {
         "kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": { "name": "declared" },
         "spec": { "type": "Standard", "aclEnabled": true, "aclMode": "REST_API", "acls": [acl()], "backend": "main",
                   "namespace": { "mode": "hide_prefix", "prefix": "declared-", "additional": { "topics": ["pub-*"] } },
-                  "limits": { "aliasTopics": 5 }, "dnsLabel": "declared" },
+                  "limits": { "aliasTopics": 5, "bytesInPerSecond": 1000000, "connections": 10 }, "dnsLabel": "declared" },
     });
     let repointed = json!({
         "kind": "AliasTopic", "apiVersion": "gateway/v2", "metadata": { "name": "topic1", "vCluster": "mypartner" },

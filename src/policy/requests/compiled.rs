@@ -99,6 +99,7 @@ pub(super) fn parts(policy: &Policy) -> Result<(Option<Condition>, RequestAction
             RequestAction::Rules(compiled.collect::<Result<_, _>>()?)
         }
         PolicyAction::Acls { .. } => return Err(PolicyFault::AclsOfRecords),
+        PolicyAction::LimitRate { .. } => return Err(PolicyFault::RateOfRecords),
         PolicyAction::ModifyHeaders { .. }
         | PolicyAction::SkipRecord
         | PolicyAction::Require { .. }

@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use klamm_raft::model::{QuotaDemand, QuotaHolder, QuotaKey, VclusterName};
+use klamm_raft::model::{Limit, QuotaDemand, QuotaHolder, QuotaKey, QuotaKind, VclusterName};
 
-use crate::quota::{CountedFor, Found, Meter, OtherNodes, WantedUse};
+use crate::quota::{CountedFor, Found, Meter, OpenConnections, OtherNodes, WantedUse};
 
 /// So many meters are kept before it is looked for those that nobody needs.
 const FEW_METERS: usize = 64;
@@ -34,7 +34,9 @@ pub struct Meters {
 
 #[derive(Debug)]
 struct Kept {
-    meters: HashMap<(VclusterName, QuotaKey, MeterOf), Arc<Meter>>,
+    meters: HashMap<(VclusterName, QuotaKind, MeterOf), Arc<Meter>>,
+    /// The connections of each virtual cluster.
+    connections: HashMap<VclusterName, Arc<OpenConnections>>,
     prune_at: usize,
     /// When it was asked last what is wanted.
     asked_at: Duration,
@@ -47,6 +49,7 @@ impl Meters {
             start: Instant::now(),
             kept: Mutex::new(Kept {
                 meters: HashMap::new(),
+                connections: HashMap::new(),
                 prune_at: FEW_METERS,
                 asked_at: BEGIN,
             }),
@@ -58,14 +61,21 @@ impl Meters {
         BEGIN + now.saturating_duration_since(self.start)
     }
 
-    /// The meter of whoever a quota is for.
+    /// The connections of a virtual cluster on this node.
+    pub fn connections(&self, vcluster: &VclusterName) -> Arc<OpenConnections> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.connections.retain(|_, open| Arc::strong_count(open) > 1);
+        Arc::clone(kept.connections.entry(vcluster.clone()).or_default())
+    }
+
+    /// The meter of whoever a quota or a limit is for.
     pub(super) fn of_client(
         &self,
-        (vcluster, key): (&VclusterName, QuotaKey),
+        (vcluster, kind): (&VclusterName, QuotaKind),
         found: Found,
         now: Instant,
     ) -> Arc<Meter> {
-        let whose = (vcluster.clone(), key, MeterOf::Client(found.counted_for));
+        let whose = (vcluster.clone(), kind, MeterOf::Client(found.counted_for));
         self.meter(whose, (found.rate, found.nodes), now)
     }
 
@@ -77,13 +87,14 @@ impl Meters {
         now: Instant,
     ) -> Arc<Meter> {
         let whose = MeterOf::Address(address.to_canonical());
-        let whose = (vcluster.clone(), QuotaKey::ConnectionCreationRate, whose);
+        let kind = QuotaKind::Client(QuotaKey::ConnectionCreationRate);
+        let whose = (vcluster.clone(), kind, whose);
         self.meter(whose, (rate, nodes), now)
     }
 
     fn meter(
         &self,
-        whose: (VclusterName, QuotaKey, MeterOf),
+        whose: (VclusterName, QuotaKind, MeterOf),
         (limit, nodes): (f64, u32),
         now: Instant,
     ) -> Arc<Meter> {
@@ -94,8 +105,8 @@ impl Meters {
                 .retain(|_, meter| Arc::strong_count(meter) > 1 || !meter.is_settled(now));
             kept.prune_at = FEW_METERS.max(2 * kept.meters.len());
         }
-        let key = whose.1;
-        let new = || Arc::new(Meter::new(key, limit, nodes));
+        let kind = whose.1.clone();
+        let new = || Arc::new(Meter::new(&kind, limit, nodes));
         let meter = Arc::clone(kept.meters.entry(whose).or_insert_with(new));
         drop(kept);
         meter.set_limit(limit, nodes, now);
@@ -117,8 +128,16 @@ impl Meters {
                 waits,
             })
         });
-        let mut demands: Vec<QuotaDemand> = demands.collect();
-        demands.sort_unstable_by_key(|demand| Reverse((demand.waits, demand.thousandths)));
+        let connections = kept.connections.iter().filter_map(|(vcluster, open)| {
+            Some(QuotaDemand {
+                holder: holder(&connected(vcluster)),
+                thousandths: open.shared()?.saturating_mul(1000),
+                waits: false,
+            })
+        });
+        let mut demands: Vec<QuotaDemand> = demands.chain(connections).collect();
+        let is_first = |demand: &QuotaDemand| demand.waits || demand.holder.kind == CONNECTIONS;
+        demands.sort_unstable_by_key(|demand| Reverse((is_first(demand), demand.thousandths)));
         demands.truncate(QuotaDemand::MOST);
         demands
     }
@@ -133,18 +152,36 @@ impl Meters {
                 elsewhere.map(|elsewhere| elsewhere.get(&holder(whose)).copied().unwrap_or_default());
             meter.share(others, clock);
         }
+        for (vcluster, open) in &kept.connections {
+            let others = |elsewhere: &HashMap<QuotaHolder, OtherNodes>| {
+                let others = elsewhere.get(&holder(&connected(vcluster)));
+                others.map_or(0, |others| others.used as u64)
+            };
+            open.share(elsewhere.map(others));
+        }
     }
 }
 
+const CONNECTIONS: QuotaKind = QuotaKind::Vcluster(Limit::Connections);
+
+/// The connections of a virtual cluster, whoever has them.
+fn connected(vcluster: &VclusterName) -> (VclusterName, QuotaKind, MeterOf) {
+    let anybody = CountedFor {
+        user: None,
+        client: None,
+    };
+    (vcluster.clone(), CONNECTIONS, MeterOf::Client(anybody))
+}
+
 /// Who is counted for, for other nodes.
-fn holder((vcluster, key, whose): &(VclusterName, QuotaKey, MeterOf)) -> QuotaHolder {
+fn holder((vcluster, kind, whose): &(VclusterName, QuotaKind, MeterOf)) -> QuotaHolder {
     let (user, client, address) = match whose {
         MeterOf::Client(CountedFor { user, client }) => (user.clone(), client.clone(), None),
         MeterOf::Address(address) => (None, None, Some(*address)),
     };
     QuotaHolder {
         vcluster: vcluster.clone(),
-        key: *key,
+        kind: kind.clone(),
         user,
         client,
         address,
@@ -154,6 +191,8 @@ fn holder((vcluster, key, whose): &(VclusterName, QuotaKey, MeterOf)) -> QuotaHo
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const KIND: QuotaKind = QuotaKind::Client(QuotaKey::ProducerByteRate);
 
     fn of_client(meters: &Meters, client: usize, now: Instant) -> Arc<Meter> {
         let counted_for = CountedFor {
@@ -165,7 +204,7 @@ mod tests {
             nodes: 1,
             counted_for,
         };
-        let of = ("v".parse().unwrap(), QuotaKey::ProducerByteRate);
+        let of = ("v".parse().unwrap(), KIND);
         meters.of_client((&of.0, of.1), found, now)
     }
 
@@ -181,7 +220,7 @@ mod tests {
             nodes: 3,
             counted_for,
         };
-        let of = ("v".parse().unwrap(), QuotaKey::ProducerByteRate);
+        let of = ("v".parse().unwrap(), KIND);
         let meter = meters.of_client((&of.0, of.1), found, start);
         assert_eq!(meter.rate(), 1000.0);
         assert!(meters.demands(start + Duration::from_secs(1)).is_empty());
@@ -202,6 +241,27 @@ mod tests {
         assert_eq!(meter.rate().round(), 0.02 * 3000.0 + 1.2 * 500.0);
         meters.share(None, now);
         assert_eq!(meter.rate(), 1000.0);
+    }
+
+    #[test]
+    fn connections_are_told_of_where_there_is_a_limit() {
+        let (meters, now) = (Meters::new(), Instant::now());
+        let open = meters.connections(&"v".parse().unwrap());
+        let first = open.enter(None);
+        assert!(meters.demands(now).is_empty());
+        let limit = Some((6, 2));
+        let second = open.enter(limit);
+        assert!(first.is_some() && second.is_some());
+        let demands = meters.demands(now);
+        assert_eq!((demands.len(), demands[0].thousandths), (1, 2000));
+        let others = OtherNodes {
+            used: 4.0,
+            waiting: 0,
+        };
+        meters.share(Some(&HashMap::from([(demands[0].holder.clone(), others)])), now);
+        assert!(open.enter(limit).is_none());
+        meters.share(Some(&HashMap::new()), now);
+        assert!(open.enter(limit).is_some());
     }
 
     #[test]

@@ -309,6 +309,14 @@ impl<'a> Ask<'a> {
         }
     }
 
+    /// Has what is known of topics be fresh.
+    pub(super) fn with_fresh_topics(&self) -> Result<(), Stop> {
+        match self.attempt {
+            Attempt::First => Err(Stop::TopicsNotKnown),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether a topic is on another physical cluster, which is asked too.
     pub(super) fn is_left_out(&self, topic: Node<'_>) -> bool {
         if self.aim.others == Others::Refused {

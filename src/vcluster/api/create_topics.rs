@@ -12,6 +12,7 @@ use super::description::{
 use super::error_code::{ErrorCode, OVER_QUOTA, REPEATED};
 use super::items::{self, Sieve};
 use super::resources;
+use super::room::TopicRoom;
 use super::rules;
 use super::topics;
 use crate::authz::Resource;
@@ -21,7 +22,7 @@ use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::vcluster::rename::Alias;
 use crate::wire::{Edits, Message, Node, Value, field};
-use klamm_raft::model::{CLUSTER_METADATA_TOPIC, Operation, RequestKind, TopicName};
+use klamm_raft::model::{CLUSTER_METADATA_TOPIC, Operation, RequestKind, RequestSetting, TopicName};
 
 pub(super) const CREATE_TOPICS: Api = Api {
     key: 19,
@@ -56,6 +57,7 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             .set(field::NAME, *name)
             .set(field::ERROR_MESSAGE, REPEATED);
     }
+    let mut room = None;
     let may_create_all = ask.gate.allows_quietly(Operation::Create, Resource::CLUSTER);
     for topic in array.children() {
         let name = topic.topic_name().unwrap_or_default();
@@ -69,7 +71,7 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
                 refuse(&mut sieve, (array, topic), error, OVER_QUOTA.into());
             }
             Judged::Created(alias) => {
-                if let Err((error, words)) = create(ask, topic, &alias, &mut sieve)? {
+                if let Err((error, words)) = create(ask, (topic, &alias), &mut room, &mut sieve)? {
                     refuse(&mut sieve, (array, topic), error, words.into());
                 }
             }
@@ -79,11 +81,11 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     sieve.finish(ask)
 }
 
-/// Has a topic created as far as policies let it.
+/// Has a topic created as far as policies and limits let it.
 fn create(
     ask: &mut Ask<'_>,
-    topic: Node<'_>,
-    alias: &Alias,
+    (topic, alias): (Node<'_>, &Alias),
+    room: &mut Option<TopicRoom>,
     sieve: &mut Sieve,
 ) -> Result<Result<(), (ErrorCode, String)>, Stop> {
     let values = match config_values::to_physical(ask, topic.items(field::CONFIGS), PLACES) {
@@ -92,6 +94,14 @@ fn create(
     };
     let mut settings = RuledSettings::default();
     if let Err(words) = ask.rule(topic, topic.topic_name(), &mut settings) {
+        return Ok(Err((ErrorCode::PolicyViolation, words)));
+    }
+    let room = match room {
+        Some(room) => room,
+        None => room.insert(TopicRoom::of(ask)?),
+    };
+    let partitions = settings.number(&RequestSetting::Partitions);
+    if let Err(words) = room.create((ask, topic), alias, partitions) {
         return Ok(Err((ErrorCode::PolicyViolation, words)));
     }
     let edits = sieve.keep();

@@ -43,7 +43,8 @@ pub(super) fn is_refusable(api: &Api, version: i16) -> bool {
     matches!(api.uses(), QuotaUse::Mutations { refused_from } if version >= refused_from)
 }
 
-fn of_topic(view: &View, topic: Node<'_>) -> u64 {
+/// How many partitions a topic of a request would get or lose.
+pub(super) fn of_topic(view: &View, topic: Node<'_>) -> u64 {
     let number = |asked: i32| u64::try_from(asked).unwrap_or_default();
     if let Some(asked) = topic.i32_in(field::NUM_PARTITIONS) {
         let assigned = topic.child(field::ASSIGNMENTS).map_or(0, Node::count) as u64;

@@ -17,7 +17,7 @@ use crate::wire::{Item, Node, Value, field};
 use entity::{EntityWords, parts};
 use filter::QuotaFilter;
 use klamm_raft::command::Command;
-use klamm_raft::model::{ClientQuotas, Operation, QuotaChange, QuotaKey, QuotaValue};
+use klamm_raft::model::{Operation, QuotaChange, QuotaKey, QuotaValue};
 
 pub(super) const DESCRIBE_CLIENT_QUOTAS: Api = Api {
     key: 48,
@@ -58,8 +58,9 @@ fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     match asked {
         Ok(filter) => {
             response.set(field::ENTRIES, Value::Empty);
-            let none = ClientQuotas::new();
-            for (entity, quotas) in stored(ask, &none) {
+            let quotas = ask.view.quotas.as_deref();
+            let shown = quotas.map(Quotas::shown).unwrap_or_default();
+            for (entity, quotas) in shown.iter() {
                 if !filter.matches(entity) {
                     continue;
                 }
@@ -90,11 +91,6 @@ fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     ask.reply(&response)
 }
 
-fn stored<'a>(ask: &Ask<'a>, none: &'a ClientQuotas) -> &'a ClientQuotas {
-    let quotas = ask.view.quotas.as_deref().map(Quotas::stored);
-    quotas.map_or(none, |stored| &**stored)
-}
-
 /// The result for one entity.
 type Altered = Result<Vec<QuotaChange>, Failure>;
 
@@ -110,6 +106,7 @@ fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         true if !ask.is_confirmed()? => Err((ErrorCode::RequestTimedOut, change::UNCONFIRMED.into())),
         true => Ok(()),
     };
+    let quotas = ask.view.quotas.as_deref();
     let mut changes = Vec::new();
     let mut results: BTreeMap<EntityWords<'_>, Result<(), Failure>> = BTreeMap::new();
     for entry in root.items(field::ENTRIES) {
@@ -119,7 +116,7 @@ fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             Ok(()) if results.contains_key(&entity) => {
                 Err(invalid(format!("Ignoring duplicate entity {entity}")))
             }
-            Ok(()) => altered(&entity, entry).map(|mut altered| changes.append(&mut altered)),
+            Ok(()) => altered(&entity, entry, quotas).map(|mut altered| changes.append(&mut altered)),
         };
         results.insert(entity, result);
     }
@@ -167,7 +164,7 @@ fn answer_of(
 }
 
 /// The changes for one entity.
-fn altered(words: &EntityWords<'_>, entry: Node<'_>) -> Altered {
+fn altered(words: &EntityWords<'_>, entry: Node<'_>, quotas: Option<&Quotas>) -> Altered {
     let mut ops: BTreeMap<&str, Option<f64>> = BTreeMap::new();
     for op in entry.items(field::OPS) {
         let key = op.text_in(field::KEY).unwrap_or_default();
@@ -189,6 +186,7 @@ fn altered(words: &EntityWords<'_>, entry: Node<'_>) -> Altered {
             (None, Some(_)) => return Err(invalid(format!("Invalid configuration key {name}"))),
             (Some(key), Some(value)) => {
                 check(key, value).map_err(invalid)?;
+                check_limit(key, value, quotas)?;
                 (key, Some(QuotaValue::new(value)))
             }
         };
@@ -196,6 +194,20 @@ fn altered(words: &EntityWords<'_>, entry: Node<'_>) -> Altered {
         changes.push(QuotaChange { entity, key, value });
     }
     Ok(changes)
+}
+
+/// Checks that a quota is not above the limit that the operator has set for the virtual cluster as a whole.
+fn check_limit(key: QuotaKey, value: f64, quotas: Option<&Quotas>) -> Result<(), Failure> {
+    match quotas.and_then(|quotas| quotas.most(key)) {
+        Some((most, limit)) if value > most as f64 => {
+            let (key, limit) = (key.name(), limit.name());
+            let words = format!(
+                "{key} can be at most {most} here: the operator of the gateway has limited the virtual cluster to {limit} {most}."
+            );
+            Err((ErrorCode::PolicyViolation, words.into()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks a value.

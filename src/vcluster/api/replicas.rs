@@ -10,6 +10,7 @@ use super::description::{
 };
 use super::error_code::{ErrorCode, NEEDS_ALTER, NEEDS_DESCRIBE, NOT_OWNED, OVER_QUOTA, REPEATED, denial};
 use super::items::{self, Sieve};
+use super::room::TopicRoom;
 use super::rules;
 use super::topics::{self, Repeated, Shape};
 use crate::authz::Resource;
@@ -132,6 +133,7 @@ fn create_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             .set(field::NAME, *name)
             .set(field::ERROR_MESSAGE, REPEATED);
     }
+    let mut room = None;
     for topic in array.children() {
         let name = topic.topic_name().unwrap_or_default();
         if repeated.binary_search(&name).is_ok() {
@@ -147,7 +149,7 @@ fn create_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             (Verdict::Forwarded(_), _) if ask.is_over_quota() => {
                 (ErrorCode::ThrottlingQuotaExceeded, OVER_QUOTA.into())
             }
-            (Verdict::Forwarded(alias), _) => match grow(ask, topic, &alias, &mut sieve) {
+            (Verdict::Forwarded(alias), _) => match grow(ask, (topic, &alias), &mut room, &mut sieve)? {
                 Ok(()) => continue,
                 Err(words) => (ErrorCode::PolicyViolation, words.into()),
             },
@@ -169,17 +171,32 @@ fn create_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     sieve.finish(ask)
 }
 
-/// Has a topic grow as far as policies let it.
-fn grow(ask: &mut Ask<'_>, topic: Node<'_>, alias: &Alias, sieve: &mut Sieve) -> Result<(), String> {
+/// Has a topic grow as far as policies and limits let it.
+fn grow(
+    ask: &mut Ask<'_>,
+    (topic, alias): (Node<'_>, &Alias),
+    room: &mut Option<TopicRoom>,
+    sieve: &mut Sieve,
+) -> Result<Result<(), String>, Stop> {
     let mut settings = RuledSettings::default();
-    ask.rule(topic, topic.topic_name(), &mut settings)?;
+    if let Err(words) = ask.rule(topic, topic.topic_name(), &mut settings) {
+        return Ok(Err(words));
+    }
+    let room = match room {
+        Some(room) => room,
+        None => room.insert(TopicRoom::of(ask)?),
+    };
+    let partitions = settings.number(&RequestSetting::Partitions);
+    if let Err(words) = room.grow((ask, topic), alias, partitions) {
+        return Ok(Err(words));
+    }
     let edits = sieve.keep();
     topics::to_physical(topic, alias, edits);
     match settings.number(&RequestSetting::Partitions) {
         Some(partitions) => rules::set_in_partitions(ask, topic, partitions, edits),
         None => items::brokers_to_physical(ask, topic, edits),
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
 /// The words of a broker when a topic has as many partitions as are asked for.

@@ -18,6 +18,7 @@ mod producers;
 mod quotas;
 mod rest;
 mod rights;
+mod room;
 mod rules;
 mod scram_users;
 mod several;

@@ -2,11 +2,12 @@
 
 use crate::command::{ClusterChange, Command, MemberChange, RouteChange};
 use crate::model::{
-    AccountGroup, AclName, AclRule, ClusterReport, Departure, FailureMode, GroupMember, HeaderAction,
-    NewNode, NewPolicy, NodeId, NodeRecord, OpenedParts, Operation, OrderedPolicies, PatternType, Permission,
-    PhysicalCluster, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, PolicyScope, PolicySpelling,
-    QuotaChange, QuotaEntity, QuotaKey, QuotaName, QuotaValue, ReportedReach, RequestKind, RequestRule,
-    RequestSetting, ResourceType, RouteKey, RuleEffect, SealedParts, Times, TopicPattern, VoterPlan,
+    AccountGroup, AclName, AclRule, ClusterReport, Departure, FailureMode, GroupMember, HeaderAction, Limit,
+    LimitedRate, Limits, NewNode, NewPolicy, NodeId, NodeRecord, OpenedParts, Operation, OrderedPolicies,
+    PatternType, Permission, PhysicalCluster, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase,
+    PolicyScope, PolicySpelling, QuotaChange, QuotaEntity, QuotaKey, QuotaName, QuotaValue, ReportedReach,
+    RequestKind, RequestRule, RequestSetting, ResourceType, RouteKey, RuleEffect, SealedParts, Times,
+    TopicPattern, VclusterKind, VirtualCluster, VoterPlan,
 };
 
 /// With something in every place.
@@ -34,6 +35,13 @@ pub(crate) fn policy(phase: PolicyPhase, action: PolicyAction) -> Policy {
             created_s: 1_700_000_000,
             updated_s: 1_700_000_001,
         },
+    }
+}
+
+fn rate() -> PolicyAction {
+    PolicyAction::LimitRate {
+        of: LimitedRate::ConsumedBytes,
+        per_second: 1_000_000,
     }
 }
 
@@ -160,6 +168,7 @@ fn of_policies() -> Vec<Command> {
             PolicyAction::RequestRules { rules: rules() },
         ),
         put(of_all("frozen"), PolicyPhase::Cluster, PolicyAction::ReadOnly),
+        put(of_all("rate"), PolicyPhase::Cluster, rate()),
         put(of_all("seal"), PolicyPhase::Produce, sealing()),
         put(of_all("open"), PolicyPhase::Consume, opening()),
         create("rights", PolicyPhase::Cluster, acls(), &["rights"]),
@@ -321,10 +330,24 @@ fn of_quotas() -> Vec<Command> {
             Some(10.0),
         ),
     ];
-    vec![Command::AlterQuotas {
-        vcluster: "partner".parse().unwrap(),
-        changes,
-    }]
+    let limits = Limit::of_clients().zip(1_000..);
+    let limited = VirtualCluster {
+        limits: Limits(limits.collect()),
+        ..VirtualCluster::new(VclusterKind::Partner)
+    };
+    vec![
+        Command::AlterQuotas {
+            vcluster: "partner".parse().unwrap(),
+            changes,
+        },
+        Command::CreateVcluster {
+            name: "limited".parse().unwrap(),
+            spec: limited,
+            kafka_cluster_id: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+            at_s: 1_700_000_000,
+            beside: None,
+        },
+    ]
 }
 
 fn of_routes() -> Vec<Command> {

@@ -60,8 +60,7 @@ fn a_virtual_cluster_has_no_more_than_it_is_given() {
     ];
     let tried = all.iter().map(|(limit, _)| *limit);
     assert!(
-        Limit::ALL
-            .into_iter()
+        Limit::of_state()
             .filter(|limit| limit.is_given() && *limit != Limit::AclBytes)
             .eq(tried),
         "every limit is tried"
@@ -90,6 +89,21 @@ fn a_virtual_cluster_has_no_more_than_it_is_given() {
         let outcome = machine.run(add(FEW));
         assert!(!matches!(outcome, Outcome::Refused(_)), "{limit:?}: {outcome:?}");
     }
+}
+
+/// An older version would not know what it reads.
+#[test]
+fn limits_of_what_clients_do_take_their_level() {
+    let mut machine = Machine::default();
+    machine.run(put("one"));
+    let limited = || with_limits("one", &[(Limit::BytesIn, 1_000), (Limit::Acls, 5)]);
+    machine.state.level = Level::FIRST;
+    let refused = machine.refusal(limited());
+    assert!(matches!(refused, Refusal::LevelTooLow { .. }), "{refused:?}");
+    machine.run(with_limits("one", &[(Limit::Acls, 5)]));
+    machine.state.level = Level::QUOTAS;
+    assert_eq!(machine.run(limited()), Outcome::Updated);
+    assert_eq!(machine.vcluster("one").most(Limit::BytesIn), 1_000);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::codec::tests::level_2::new_node;
 use crate::codec::tests::{commands, entry, id, snapshot};
-use crate::model::{NodeId, PolicyId, PolicyKey, QuotaDemand, QuotaHolder, QuotaKey, SigningKey};
+use crate::model::{NodeId, PolicyId, PolicyKey, QuotaDemand, QuotaHolder, QuotaKey, QuotaKind, SigningKey};
 use crate::network::pieces;
 use crate::outcome::Refusal;
 
@@ -32,7 +32,7 @@ fn ballot() -> Ballot {
 fn demand() -> QuotaDemand {
     let holder = QuotaHolder {
         vcluster: "partner".parse().expect("a name"),
-        key: QuotaKey::ConsumerByteRate,
+        kind: QuotaKind::Client(QuotaKey::ConsumerByteRate),
         user: Some("alice".to_owned()),
         client: Some("app".to_owned()),
         address: Some([192, 0, 2, 7].into()),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::super::event_gateway::labels;
 use super::super::invalid::Invalid;
-use super::{Spec, cipher, headers, own, requests};
+use super::{Spec, cipher, headers, own, rates, requests};
 use crate::admin::body::read_text;
 use crate::policy::{self, PolicyFault};
 
@@ -17,7 +17,7 @@ const PREFIX: &str = "io.conduktor.gateway.interceptor.";
 type TranslatePlugin = fn(&str) -> Result<Policy, Invalid>;
 
 /// The plugins that there are.
-const PLUGINS: [(&str, TranslatePlugin); 11] = [
+const PLUGINS: [(&str, TranslatePlugin); 14] = [
     ("EncryptPlugin", cipher::encrypt),
     ("DecryptPlugin", cipher::decrypt),
     ("DynamicHeaderInjectionPlugin", headers::injection),
@@ -32,6 +32,9 @@ const PLUGINS: [(&str, TranslatePlugin); 11] = [
     ("safeguard.FetchPolicyPlugin", requests::fetch),
     ("safeguard.ConsumerGroupPolicyPlugin", requests::consumer_group),
     ("safeguard.ClientIdRequiredPolicyPlugin", requests::client_id),
+    ("safeguard.ProducerRateLimitingPolicyPlugin", rates::produced),
+    ("safeguard.ConsumerRateLimitingPolicyPlugin", rates::consumed),
+    ("safeguard.LimitConnectionPolicyPlugin", rates::connections),
 ];
 
 /// Parts of the names of other plugins, and why there are none.
@@ -49,11 +52,11 @@ const ABSENT: [(&str, &str); 13] = [
     ),
     (
         "RateLimiting",
-        "rates are limited by client quotas (kafka-configs)",
+        "ProducerRateLimitingPolicyPlugin, ConsumerRateLimitingPolicyPlugin and LimitConnectionPolicyPlugin limit rates",
     ),
     (
         "safeguard.Limit",
-        "rates are limited by client quotas (kafka-configs)",
+        "requests of single groups are not counted: spec.limits.requestsPerSecond of a VirtualCluster limits all of its requests, and the client quota request_percentage (kafka-configs) those of a user",
     ),
     (
         "AlterBrokerConfig",

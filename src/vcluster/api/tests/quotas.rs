@@ -9,6 +9,7 @@ use kafka_protocol::messages::{
 };
 use klamm_raft::command::Command;
 use klamm_raft::model::Operation::{AlterConfigs, Create, Delete, Describe, DescribeConfigs};
+use klamm_raft::model::{Limit, Limits};
 
 use super::world::*;
 use crate::authz::Resource;
@@ -298,6 +299,49 @@ fn rights_on_the_cluster_are_needed_and_a_view_that_is_not_old() {
     world.ask_again(1, &lists, Attempt::First).needs_confirmation();
     let late = world.ask_again(1, &lists, Attempt::Unconfirmed).replied();
     assert_eq!((late.error_code, late.entries), (7, None));
+}
+
+#[test]
+fn limits_of_the_virtual_cluster_are_seen_and_not_raised() {
+    let mut world = World::new()
+        .allow(AlterConfigs, Resource::CLUSTER)
+        .allow(DescribeConfigs, Resource::CLUSTER);
+    world.change(|state| {
+        let limits = [
+            (Limit::BytesIn, 5000),
+            (Limit::NewConnections, 7),
+            (Limit::Requests, 9),
+        ];
+        state.spec.limits = Limits(limits.into());
+    });
+    assert_eq!(
+        described(&world, &[("user", DEFAULT, None)], false),
+        ["user=<default>: producer_byte_rate=5000"]
+    );
+    assert_eq!(
+        described(&world, &[("ip", DEFAULT, None)], true),
+        ["ip=<default>: connection_creation_rate=7"]
+    );
+    let of = |user: &str, rate| entry(&[("user", Some(user))], &[(BYTES, Some(rate))]);
+    let (command, done) = world
+        .ask(1, &alter(vec![of("a", 5000.0), of("b", 5001.0)]))
+        .changed();
+    let words = "producer_byte_rate can be at most 5000 here: the operator of the gateway has limited the virtual cluster to \
+                 bytesInPerSecond 5000.";
+    assert_eq!(errors(&done), [(0, String::new()), (44, words.to_owned())]);
+    world.apply(&command);
+    assert_eq!(
+        described(&world, &[("user", EXACT, Some("a"))], true),
+        ["user=a: producer_byte_rate=5000"]
+    );
+    // A quota from before is shown as what it comes to.
+    world.change(|state| state.spec.limits = Limits([(Limit::BytesIn, 100)].into()));
+    assert_eq!(
+        described(&world, &[("user", EXACT, Some("a"))], true),
+        ["user=a: producer_byte_rate=100"]
+    );
+    let other = entry(&[("user", Some("a"))], &[("consumer_byte_rate", Some(1e9))]);
+    world.ask(1, &alter(vec![other])).changed();
 }
 
 #[test]

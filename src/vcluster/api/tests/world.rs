@@ -3,6 +3,7 @@
 //! Virtual cluster `partner`: `orders` is physically `int-orders`, `bills` is `int-bills`, `ghost` stands for a topic
 //! that does not exist. Physical broker 101 is virtual broker 1 on slot 1, 102 is 2 on slot 2, 103 has no slot.
 
+mod asked;
 mod frames;
 mod parts;
 
@@ -37,6 +38,7 @@ use crate::vcluster::record_work::{RecordResults, RecordWork, WorkKeys};
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::{Source, View};
 use crate::wire::Segments;
+pub(super) use asked::Asked;
 pub(super) use frames::*;
 use parts::{source, state, topic, topology};
 
@@ -65,14 +67,6 @@ pub(super) struct World {
     subscriptions: RefCell<Subscriptions>,
     /// Whether no regular expression is compiled.
     pub(super) is_busy: bool,
-}
-
-/// The result of a request.
-pub(super) struct Asked<'a, Q: Request> {
-    pub(super) planned: Planned,
-    world: &'a World,
-    version: i16,
-    request: std::marker::PhantomData<Q>,
 }
 
 pub(super) fn text(text: &str) -> StrBytes {
@@ -401,132 +395,6 @@ impl World {
         broker: impl FnOnce(Q) -> Q::Response,
     ) -> Q::Response {
         self.ask(version, request).forwarded(broker)
-    }
-}
-
-impl<Q: Request> Asked<'_, Q> {
-    /// Expects that the request goes upstream, lets `broker` answer, and gives what the client sees.
-    pub(super) fn forwarded(self, broker: impl FnOnce(Q) -> Q::Response) -> Q::Response {
-        let (world, version) = (self.world, self.version);
-        world.answers::<Q>(version, self.waiting(), broker)
-    }
-
-    /// Expects that the request goes upstream: what it leaves behind, and what the broker gets.
-    pub(super) fn waiting(self) -> (Pending, Segments) {
-        let Plan::Forward(forward) = self.planned.plan else {
-            panic!("{:?}", self.planned.plan)
-        };
-        let Answer::Expected(pending) = forward.answer else {
-            panic!("{:?}", forward.answer)
-        };
-        (pending, forward.request.into_frame())
-    }
-
-    /// Expects that the request goes upstream, lets `broker` answer, and gives what must be known before that is told.
-    pub(super) fn awaits(self, broker: impl FnOnce(Q) -> Q::Response) -> Freshness {
-        let Plan::Forward(forward) = self.planned.plan else {
-            panic!("{:?}", self.planned.plan)
-        };
-        let Answer::Expected(pending) = forward.answer else {
-            panic!("{:?}", forward.answer)
-        };
-        let upstream = decode_request(self.version, &forward.request.into_frame());
-        let frame = encode_response::<Q>(self.version, &broker(upstream));
-        let freshness = api::freshness(&self.world.view, &pending, &frame);
-        assert!(pending.may_run_ahead() || freshness == Freshness::Enough);
-        freshness
-    }
-
-    /// Kafka's names of the errors that the gateway itself answers with.
-    pub(super) fn errors(&self) -> Vec<&'static str> {
-        let errors = LocalErrors::of_plan(&self.planned.plan, (Q::KEY, self.version));
-        errors.labels().collect()
-    }
-
-    /// Expects that the request is answered by the gateway.
-    pub(super) fn replied(self) -> Q::Response {
-        let Plan::Reply(reply) = self.planned.plan else {
-            panic!("{:?}", self.planned.plan)
-        };
-        decode_response::<Q>(self.version, &reply)
-    }
-
-    /// Expects that the request goes upstream: the answer of the gateway itself, if it has one for when no broker answers.
-    pub(super) fn otherwise(self) -> Option<Q::Response> {
-        let Plan::Forward(forward) = self.planned.plan else {
-            panic!("{:?}", self.planned.plan)
-        };
-        let answer = forward.otherwise?;
-        assert_no_secret(&answer);
-        Some(decode_response::<Q>(self.version, &answer))
-    }
-
-    /// Expects that the connection is closed.
-    pub(super) fn closed(self) -> CloseReason {
-        let Plan::Close(reason) = self.planned.plan else {
-            panic!("{:?}", self.planned.plan)
-        };
-        reason
-    }
-
-    /// Expects that the view must be known to be the newest first.
-    pub(super) fn needs_confirmation(self) {
-        assert!(matches!(self.planned.plan, Plan::Need(Need::Confirmation { .. })));
-    }
-
-    /// Expects that the view must be refreshed first.
-    pub(super) fn needs_fresh_topics(self) {
-        assert!(matches!(self.planned.plan, Plan::Need(Need::FreshTopics { .. })));
-    }
-
-    /// Expects that several clusters are asked, lets them answer, and gives what the client sees.
-    pub(super) fn gathered(self, broker: impl FnMut(&To, &Segments) -> CallResult) -> Q::Response {
-        self.gathered_and_counted(broker).0
-    }
-
-    /// Gathers, and gives Kafka's names of the errors that are counted as the gateway's own.
-    pub(super) fn gathered_and_counted(
-        self,
-        mut broker: impl FnMut(&To, &Segments) -> CallResult,
-    ) -> (Q::Response, Vec<&'static str>) {
-        let mut counted = self.errors();
-        let mut plan = self.planned.plan;
-        loop {
-            match plan {
-                Plan::Need(Need::Answers { calls, gathering }) => {
-                    let answers = calls
-                        .into_iter()
-                        .map(|call| broker(&call.to, &call.request.into_frame()))
-                        .collect();
-                    let gathered =
-                        api::gathered(&self.world.view, &self.world.caller, *gathering, answers).unwrap();
-                    counted.extend(gathered.errors.labels());
-                    plan = gathered.plan;
-                }
-                Plan::Reply(reply) => {
-                    assert_no_secret(&reply);
-                    return (decode_response::<Q>(self.version, &reply), counted);
-                }
-                plan => panic!("{plan:?}"),
-            }
-        }
-    }
-
-    /// Expects that a change is proposed, and gives what is answered when it is made.
-    pub(super) fn changed(self) -> (Command, Q::Response) {
-        let Plan::Need(Need::Change { command, pending, .. }) = self.planned.plan else {
-            panic!("{:?}", self.planned.plan)
-        };
-        let answer = api::changed(pending, Ok(Outcome::Updated));
-        (*command, decode_response::<Q>(self.version, &answer))
-    }
-
-    /// The denials, as `Operation Type name`.
-    pub(super) fn denied(&self) -> Vec<String> {
-        let listed = self.planned.denied.listed.iter();
-        listed
-            .map(|d| format!("{:?} {:?} {}", d.operation, d.resource_type, d.resource))
-            .collect()
     }
 }
 

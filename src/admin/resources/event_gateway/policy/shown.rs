@@ -67,6 +67,7 @@ pub(super) fn word(action: &PolicyAction) -> &'static str {
         PolicyAction::ReadOnly => "read_only",
         PolicyAction::Encrypt { .. } => "encrypt",
         PolicyAction::Decrypt { .. } => "decrypt",
+        PolicyAction::LimitRate { .. } => "limit_rate",
     }
 }
 
@@ -108,7 +109,9 @@ pub(crate) fn show(id: Uuid, key: &PolicyKey, policy: &Policy) -> ShownVclusterP
                 Some(ShownConfig::Headers(HeadersConfig::show(actions)))
             }
             PolicyAction::SkipRecord | PolicyAction::ReadOnly => None,
-            PolicyAction::RequestRules { .. } => Some(ShownConfig::Own(in_our_words(key, policy))),
+            PolicyAction::RequestRules { .. } | PolicyAction::LimitRate { .. } => {
+                Some(ShownConfig::Own(in_our_words(key, policy)))
+            }
             PolicyAction::Require { description } => Some(ShownConfig::Require {
                 description: description.clone(),
             }),

@@ -15,7 +15,7 @@ use crate::admin::resources::invalid::Invalid;
 /// The fate of a request that breaks a rule.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub(super) enum ActionWord {
+pub(in crate::admin::resources::interceptor) enum ActionWord {
     #[default]
     Block,
     Info,
@@ -145,10 +145,9 @@ impl RuledField {
         match action {
             ActionWord::Block => Ok(RuleEffect::Refuse),
             ActionWord::Info => Ok(RuleEffect::Observe),
-            ActionWord::Throttle => {
-                Err(self
-                    .refused("THROTTLE is not supported: rates are limited by client quotas (kafka-configs)"))
-            }
+            ActionWord::Throttle => Err(self.refused(
+                "THROTTLE is not supported: rates are limited by client quotas (kafka-configs), by spec.limits of a VirtualCluster, and by plugins that are for that",
+            )),
             ActionWord::Override => match (&self.setting, value) {
                 (Some(setting), Some(value)) => Ok(RuleEffect::Override {
                     settings: BTreeMap::from([(setting.clone(), value)]),
