@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test full-state chaos faults planted fuzz interop interop-standard interop-partner clients failover faults-clients switches isolation encryption quotas logins conformance integrations bench lint advisories fix schema kafka
+.PHONY: quickstart test full-state chaos faults planted fuzz interop interop-standard interop-partner clients failover procedures faults-clients switches isolation encryption quotas logins conformance integrations bench lint advisories fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -78,6 +78,10 @@ isolation: kafka
 # minutes. ARGS=30 for as many kills.
 failover: kafka
 	KLAMM_KILLS=$(or $(ARGS),10) $(CARGO) test --locked --test kafka -- --ignored --nocapture clients_go_on_when
+
+# The same clients while nodes join, vote, are restarted, replaced and removed: how long that takes, in five minutes.
+procedures: kafka
+	$(CARGO) test --locked --test kafka -- --ignored --nocapture clients_go_on_while
 
 # The same clients through every fault of `make faults`, a minute for each. ARGS="90 one-way drain" for other times and faults.
 faults-clients: kafka

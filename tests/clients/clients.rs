@@ -12,6 +12,7 @@ pub(crate) mod matrix;
 mod paced;
 mod pairs;
 mod place;
+mod procedures;
 mod programs;
 mod switched;
 mod tools;

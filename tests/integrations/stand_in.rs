@@ -1,5 +1,5 @@
 //! MirrorMaker 2 keeps a stand-in up to date, topics under their own names and offsets of groups: after a switch a group reads everything
-//! that it has not read, and again no more than the rehearsal said.
+//! that it has not read, and again no more than the rehearsal said; and what is encrypted was copied as it is.
 
 use std::fmt::Write as _;
 
@@ -8,11 +8,18 @@ use klamm::quickstart::child;
 
 use super::mirror::COMMON;
 use super::worker::Worker;
+use crate::encryption::{encrypted, everything};
 use crate::scene::{CLUSTER, IDLE_MS, LIMIT, Login, Scene, THIRD, counted, eventually, lines};
 
 const TOPIC: &str = "moved-feed";
 const NAME: &str = "to-stand-in";
 const GROUP: &str = "reader";
+
+/// The topic of a virtual cluster whose records are encrypted.
+const SECRET_TOPIC: &str = "moved-secret";
+const SECRET_NAME: &str = "to-stand-in-secret";
+/// Records there.
+const SECRETS: usize = 20;
 
 /// Records that the group reads before the switch, and those that it does not.
 const READ: usize = 500;
@@ -21,7 +28,7 @@ const UNREAD: usize = 50;
 /// The recipe of `docs/OPERATIONS.md`, and shorter intervals than by default.
 const RECIPE: &str = "\
 main->spare.enabled=true
-main->spare.topics=moved-feed
+main->spare.topics=moved-feed,moved-secret
 spare->main.enabled=false
 replication.policy.class=org.apache.kafka.connect.mirror.IdentityReplicationPolicy
 sync.group.offsets.enabled=true
@@ -85,11 +92,34 @@ fn rehearsed(scene: &Scene) -> Result<usize> {
     Ok(again)
 }
 
+/// Writes records that are encrypted.
+fn write_secrets(scene: &Scene) -> Result<Login> {
+    scene.topic_on(CLUSTER, SECRET_TOPIC, 1)?;
+    scene.vcluster(SECRET_NAME, &[("feed", SECRET_TOPIC)])?;
+    encrypted(&scene.stage.admin(1), SECRET_NAME, &everything("payroll"))?;
+    let user = scene.login(SECRET_NAME, "super-user", 1)?;
+    let words = ["--topic", "feed"];
+    let written = scene.client(&user, "kafka-console-producer", &words, &records(0..SECRETS))?;
+    ensure!(written.status.success(), "{}", written.all());
+    Ok(user)
+}
+
+/// Waits until the stand-in has so many records of a topic.
+fn copied(scene: &Scene, worker: &mut Worker, topic: &str, count: usize) -> Result<()> {
+    let copied = eventually("everything is copied", || {
+        worker.check()?;
+        let ends = scene.direct_at(THIRD, ("kafka-get-offsets", &["--topic", topic]), "");
+        Ok(ends.unwrap_or_default().trim() == format!("{topic}:0:{count}"))
+    });
+    worker.explain(copied)
+}
+
 pub(super) fn keeps_up(_: &mut Scene) -> Result<()> {
     let scene = Scene::with_stand_in(1)?;
     scene.topic_on(CLUSTER, TOPIC, 1)?;
     scene.vcluster(NAME, &[("feed", TOPIC)])?;
     let user = scene.login(NAME, "super-user", 1)?;
+    let secret = write_secrets(&scene)?;
     let produce =
         |text: &str| scene.direct_at(CLUSTER, ("kafka-console-producer", &["--topic", TOPIC]), text);
     let mut worker = start_worker(&scene)?;
@@ -97,12 +127,8 @@ pub(super) fn keeps_up(_: &mut Scene) -> Result<()> {
     let first = read(&scene, &user)?;
     ensure!(first.len() == READ, "the group has read {} records", first.len());
     produce(&records(READ..READ + UNREAD))?;
-    let copied = eventually("everything is copied", || {
-        worker.check()?;
-        let ends = scene.direct_at(THIRD, ("kafka-get-offsets", &["--topic", TOPIC]), "");
-        Ok(ends.unwrap_or_default().trim() == format!("{TOPIC}:0:{}", READ + UNREAD))
-    });
-    worker.explain(copied)?;
+    copied(&scene, &mut worker, TOPIC, READ + UNREAD)?;
+    copied(&scene, &mut worker, SECRET_TOPIC, SECRETS)?;
     let again = rehearsed(&scene);
     let again = worker.explain(again)?;
     klamm(&scene, &["cluster", "switch", CLUSTER, "--to", THIRD])?;
@@ -121,5 +147,10 @@ pub(super) fn keeps_up(_: &mut Scene) -> Result<()> {
         re_read <= again,
         "{re_read} records were read again, and the rehearsal said {again}"
     );
+    let sealed = scene.stored_on(THIRD, SECRET_TOPIC)?;
+    let is_plain = sealed.iter().any(|record| record.contains("record"));
+    ensure!(!sealed.is_empty() && !is_plain, "the stand-in has {sealed:?}");
+    let opened = read(&scene, &secret)?;
+    ensure!(opened == lines(&records(0..SECRETS)), "{opened:?}");
     Ok(())
 }

@@ -50,14 +50,14 @@ fn policy(vcluster: &str, phase: &str, action: &Value) -> Value {
 }
 
 /// Has what a virtual cluster writes encrypted with a key, and what it reads decrypted.
-fn encrypted(admin: &Admin, vcluster: &str, encrypt: &Value) -> Result<()> {
+pub(crate) fn encrypted(admin: &Admin, vcluster: &str, encrypt: &Value) -> Result<()> {
     admin.put("policy", &policy(vcluster, "produce", encrypt))?;
     let decrypt = json!({"type": "decrypt", "keys": [encrypt["key"]]});
     admin.put("policy", &policy(vcluster, "consume", &decrypt))?;
     Ok(())
 }
 
-fn everything(key: &str) -> Value {
+pub(crate) fn everything(key: &str) -> Value {
     json!({
         "type": "encrypt", "key": key, "parts": ["value", "key"], "headers": ["ssn"], "deterministicKey": true,
     })

@@ -19,7 +19,7 @@ const EXIT_CONFIG: i32 = 78;
 const ENDS: Duration = Duration::from_secs(60);
 
 /// A node that joins the first one of the scene.
-fn joining(scene: &Scene, place: u16) -> NodeSettings {
+pub(crate) fn joining(scene: &Scene, place: u16) -> NodeSettings {
     let first = scene.stage.nodes()[0].settings();
     let at = |number| format!("127.0.0.1:{}", scene.stage.spare_port(number));
     let mut settings = NodeSettings {
@@ -39,7 +39,7 @@ fn joining(scene: &Scene, place: u16) -> NodeSettings {
 }
 
 /// Runs `klamm cluster` at a node; what it prints.
-fn cluster(node: &GatewayNode, words: &[&str]) -> Result<String> {
+pub(crate) fn cluster(node: &GatewayNode, words: &[&str]) -> Result<String> {
     let output = Command::new(env!("CARGO_BIN_EXE_klamm"))
         .arg("cluster")
         .args(words)
@@ -54,14 +54,14 @@ fn cluster(node: &GatewayNode, words: &[&str]) -> Result<String> {
 }
 
 /// The numbers of the nodes that have a role.
-fn with_role(node: &GatewayNode, role: &str) -> Result<Vec<u64>> {
+pub(crate) fn with_role(node: &GatewayNode, role: &str) -> Result<Vec<u64>> {
     let view: Value = scene::json(&cluster(node, &["members", "-o", "json"])?)?;
     let members = view["members"].as_array().context("members")?;
     let ids = members.iter().filter(|member| member["role"] == role);
     Ok(ids.filter_map(|member| member["id"].as_u64()).collect())
 }
 
-fn voters_become(node: &GatewayNode, voters: &[u64]) -> Result<()> {
+pub(crate) fn voters_become(node: &GatewayNode, voters: &[u64]) -> Result<()> {
     eventually("the voters change", || Ok(with_role(node, "VOTER")? == voters))
 }
 

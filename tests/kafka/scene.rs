@@ -118,7 +118,8 @@ impl Scene {
             ("KAFKA_CLUSTERB_GATEWAY_FAILOVER_FOR", CLUSTER),
         ];
         let roles = roles.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        scene.start_nodes(nodes, "127.0.0.1", roles.into())?;
+        let more = roles.into_iter().chain([keys(&scene.stage)?]);
+        scene.start_nodes(nodes, "127.0.0.1", more.collect())?;
         Ok(scene)
     }
 
