@@ -5,6 +5,7 @@ pub mod api;
 pub mod brokers;
 mod concern;
 pub mod embedded;
+pub mod epochs;
 pub mod names;
 pub mod pattern;
 pub mod pending;

@@ -68,7 +68,7 @@ pub use quota::{
     QuotaValue,
 };
 pub use roster::{Departure, NewNode, Roster, VoterGoal, VoterPlan};
-pub use route::{ClusterRoute, ClusterRoutes, RouteKey, RoutePhase};
+pub use route::{ClusterRoute, ClusterRoutes, FirstTopicIds, RouteKey, RoutePhase};
 pub use shared::Shared;
 pub use signing::{InvalidKeyId, KeyId, SigningKey, SigningKeys};
 pub use slot::{BrokerKey, BrokerSlot, PortSlot};

@@ -63,6 +63,7 @@ fn topics_on(
         holders: &vcluster.holders,
         // Of no concern to topics.
         neighbours: &Neighbours::default(),
+        first_ids: None,
     };
     let names = Names::compile(None, Scope::on(vcluster, Some(cluster)), sources);
     let mapped = names.aliases().iter().map(|alias| Mapped {

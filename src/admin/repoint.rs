@@ -86,6 +86,7 @@ pub(super) fn names_on(
         topics: &BTreeMap::new(),
         holders: &BTreeMap::new(),
         neighbours: &neighbours,
+        first_ids: None,
     };
     Names::compile(None, Scope::on(own, cluster), sources)
 }

@@ -112,6 +112,7 @@ fn view(previous: Option<&View>, state: &VclusterState) -> View {
         vclusters: &BTreeMap::new(),
         nodes: &BTreeMap::new(),
         unheard: &BTreeSet::new(),
+        first_topic_ids: &BTreeMap::new(),
         topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology))]),
         signing_keys: Some(&samples::keys()),
         policies: &Default::default(),

@@ -152,6 +152,7 @@ impl VclusterActor {
             is_rejoining: self.rejoin.is_under_way(now),
             was_switched: routed.switched_at_s.is_some() || self.rejoin.was_seen(),
             is_home_switched: routed.is_home_switched,
+            generation: routed.generation,
         }
     }
 
@@ -360,6 +361,7 @@ fn source<'a>(
         vclusters: &state.vclusters,
         nodes: &state.nodes,
         unheard,
+        first_topic_ids: &state.routes.first_topic_ids,
         topologies,
         signing_keys: state.signing_keys.as_ref(),
         policies: &state.policies,

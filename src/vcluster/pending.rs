@@ -297,6 +297,7 @@ pub(crate) mod samples {
             topics: &BTreeMap::new(),
             holders: &BTreeMap::new(),
             neighbours: &Neighbours::default(),
+            first_ids: None,
         };
         Pending {
             correlation_id,

@@ -11,12 +11,14 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use klamm_raft::model::{AliasTopic, ClusterId, Holder, Neighbours, TopicName, VclusterName};
+use klamm_raft::model::{
+    AliasTopic, ClusterId, FirstTopicIds, Holder, Neighbours, Shared, TopicName, VclusterName,
+};
 
 use super::names::{Physical, TopicId, Virtual};
 use super::pattern::Pattern;
 use crate::backend::topology::PhysicalTopic;
-use alias::derive_topic_id;
+use alias::ToldIds;
 use contest::BesideAliases;
 use departed::Departed;
 use scope::Realm;
@@ -46,9 +48,18 @@ pub struct Sources<'a> {
     pub holders: &'a BTreeMap<TopicName, Holder>,
     /// On `cluster`.
     pub neighbours: &'a Neighbours,
+    /// The ids by which clients know topics of `cluster`, which took over from another.
+    pub first_ids: Option<&'a Shared<FirstTopicIds>>,
 }
 
-impl Sources<'_> {
+impl<'a> Sources<'a> {
+    fn told_ids(self) -> ToldIds<'a> {
+        ToldIds {
+            vcluster: self.vcluster,
+            first: self.first_ids.map(|ids| &**ids),
+        }
+    }
+
     /// Whether an alias topic has a name, on whichever cluster.
     fn have_alias(&self, name: &TopicName) -> bool {
         self.aliases.get(name).is_some_and(|alias| !alias.is_of_kafka())
@@ -81,6 +92,7 @@ pub struct Names {
     contests: Contests,
     /// Names that no topic has, and none gets before it is listed.
     closed: BTreeSet<TopicName>,
+    first_ids: Shared<FirstTopicIds>,
     by_virtual_name: Places<TopicName>,
     by_physical_name: Places<TopicName>,
     by_virtual_id: Places<TopicId<Virtual>>,
@@ -107,7 +119,10 @@ impl Names {
                     && previous.realm == realm
                     && previous.hidden == beside.hidden
                     && previous.contests == beside.contests
-                    && previous.closed == beside.closed =>
+                    && previous.closed == beside.closed
+                    && sources
+                        .first_ids
+                        .map_or(previous.first_ids.is_empty(), |ids| previous.first_ids == *ids) =>
             {
                 Arc::clone(previous)
             }
@@ -142,6 +157,14 @@ impl Names {
             hidden: beside.hidden,
             contests: beside.contests,
             closed: beside.closed,
+            first_ids: sources.first_ids.cloned().unwrap_or_default(),
+        }
+    }
+
+    fn told_ids(&self) -> ToldIds<'_> {
+        ToldIds {
+            vcluster: &self.vcluster,
+            first: Some(&self.first_ids),
         }
     }
 
@@ -211,7 +234,7 @@ impl Names {
         (!is_taken).then(|| {
             Cow::Owned(match self.is_transparent() {
                 true => Alias::same(name, None),
-                false => Alias::new(&self.vcluster, name, physical, None),
+                false => Alias::new(self.told_ids(), name, physical, None),
             })
         })
     }
@@ -247,7 +270,7 @@ impl Names {
             _ if self.is_transparent() => TopicId::new(*id.bytes()),
             Some(ids) if ids.physical_id == id => ids.virtual_id,
             _ if id.is_zero() => TopicId::new([0; 16]),
-            _ => derive_topic_id(&self.vcluster, &alias.virtual_name, id),
+            _ => self.told_ids().of(&alias.virtual_name, id),
         }
     }
 
@@ -363,7 +386,12 @@ fn aliases(sources: Sources<'_>) -> Vec<Alias> {
     there
         .map(|(name, alias)| {
             let topic = sources.topics.get(&alias.physical_name);
-            Alias::new(sources.vcluster, name.clone(), alias.physical_name.clone(), topic)
+            Alias::new(
+                sources.told_ids(),
+                name.clone(),
+                alias.physical_name.clone(),
+                topic,
+            )
         })
         .collect()
 }

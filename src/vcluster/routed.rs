@@ -18,6 +18,8 @@ pub struct Routed<'a> {
     pub switched_at_s: Option<u64>,
     /// Whether the home was ever switched, as far as is on record.
     pub is_home_switched: bool,
+    /// The number of the last switch; 0 before the first one.
+    pub generation: u32,
 }
 
 impl<'a> Routed<'a> {
@@ -28,6 +30,7 @@ impl<'a> Routed<'a> {
             is_fenced: routes.are_fenced(name, own),
             served_by: BTreeMap::new(),
             switched_at_s: None,
+            generation: routes.switched.get(name).copied().unwrap_or_default(),
             is_home_switched: own
                 .home
                 .as_ref()
@@ -98,6 +101,7 @@ mod tests {
         ClusterRoutes {
             by_key: BTreeMap::from([(key, route)]),
             last_generation: 1,
+            ..ClusterRoutes::default()
         }
     }
 

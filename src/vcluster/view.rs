@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use klamm_raft::model::{
-    AccountGroup, AclBinding, ClusterId, GroupName, Limits, Liveness, Neighbours, NodeId, NodeRecord, Policy,
-    PolicyId, PolicyName, Revision, Shared, SigningKeys, VclusterKind, VclusterName, VclusterState,
+    AccountGroup, AclBinding, ClusterId, FirstTopicIds, GroupName, Limits, Liveness, Neighbours, NodeId,
+    NodeRecord, Policy, PolicyId, PolicyName, Revision, Shared, SigningKeys, VclusterKind, VclusterName,
+    VclusterState,
 };
 
 use super::api::table::Apis;
 use super::brokers::Brokers;
+use super::epochs::LeaderEpochs;
 use super::names::TopicId;
 use super::names::Virtual;
 use super::producer::{ProducerIds, TransactionIds};
@@ -42,6 +44,7 @@ pub struct View {
     pub route: RouteSight,
     pub producers: ProducerIds,
     pub transactions: TransactionIds,
+    pub epochs: LeaderEpochs,
     pub apis: Arc<Apis>,
     pub features: Arc<Features>,
     pub directory: Arc<Directory>,
@@ -80,6 +83,8 @@ pub struct RouteSight {
     pub was_switched: bool,
     /// Whether there is a route on record for the home, where transactions are: it was switched once.
     pub is_home_switched: bool,
+    /// The number of the last switch; 0 before the first one.
+    pub generation: u32,
 }
 
 /// The part that a view shows of its virtual cluster.
@@ -132,6 +137,8 @@ pub struct Source<'a> {
     pub groups: &'a BTreeMap<GroupName, AccountGroup>,
     pub revision: Revision,
     pub route: RouteSight,
+    /// By what ids clients know topics, of each physical cluster that took over.
+    pub first_topic_ids: &'a BTreeMap<ClusterId, Shared<FirstTopicIds>>,
 }
 
 impl View {
@@ -183,6 +190,7 @@ impl View {
             route: source.route,
             producers: producers(state),
             transactions: transactions(state, source.route),
+            epochs: epochs(state, source.route),
             apis: reuse(previous.map(|view| &view.apis), apis),
             features: reuse(previous.map(|view| &view.features), features),
             directory: Directory::compile(previous.map(|view| &view.directory), name, state, signing_keys),
@@ -341,6 +349,14 @@ fn transactions(state: &VclusterState, route: RouteSight) -> TransactionIds {
     }
 }
 
+/// Where topics are shown as they are, their ids are others after a switch, and nobody compares epochs.
+fn epochs(state: &VclusterState, route: RouteSight) -> LeaderEpochs {
+    match state.spec.kind {
+        VclusterKind::Passthrough => LeaderEpochs::default(),
+        VclusterKind::Partner | VclusterKind::Standard(_) => LeaderEpochs::since(route.generation),
+    }
+}
+
 fn names(previous: Option<&View>, source: &Source<'_>, cluster: Option<&ClusterId>) -> Arc<Names> {
     let no_topics = BTreeMap::new();
     let topology = cluster.and_then(|cluster| source.topologies.get(cluster));
@@ -357,6 +373,7 @@ fn names(previous: Option<&View>, source: &Source<'_>, cluster: Option<&ClusterI
         topics: topology.map_or(&no_topics, |topology| &topology.topics),
         holders: &source.state.holders,
         neighbours: &neighbours,
+        first_ids: cluster.and_then(|cluster| source.first_topic_ids.get(cluster)),
     };
     let scope = Scope::on(source.state, cluster);
     Names::compile(previous.map(|view| &view.names), scope, sources)
@@ -450,6 +467,7 @@ mod tests {
             vclusters: &BTreeMap::new(),
             nodes: &BTreeMap::new(),
             unheard: &BTreeSet::new(),
+            first_topic_ids: &BTreeMap::new(),
             topologies,
             signing_keys: None,
             policies: &Shared::default(),

@@ -9,7 +9,7 @@ use klamm::quickstart::admin::{self, Admin};
 use klamm::quickstart::child;
 
 use super::gaps::longest_gap;
-use super::paced::{ALIAS, Clients, Crew, Deed, now_ms, times};
+use super::paced::{ALIAS, Clients, Deed, now_ms, times};
 use crate::program::Program;
 use crate::scene::{LIMIT, Login, Scene};
 
@@ -129,11 +129,7 @@ fn bear(scene: &Scene, fault: &str, seconds: &str) -> Result<(Vec<String>, Resul
         .map(|brokers| brokers.split_whitespace().map(str::to_owned).collect())
         .unwrap_or_default();
     let user = admit(scene, url.context("an address")?, &topic)?;
-    let crew = match fault {
-        SWITCH => Crew::ForOtherIds,
-        _ => Crew::All,
-    };
-    let mut clients = Clients::start(scene, &topic, (ALIAS, &user.bootstrap), Some(&user), crew)?;
+    let mut clients = Clients::start(scene, &topic, (ALIAS, &user.bootstrap), Some(&user))?;
     let begun = now_ms();
     faults.tell("begin")?;
     healed(&mut faults)?;

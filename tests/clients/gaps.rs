@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use klamm::quickstart::admin;
 
-use super::paced::{ALIAS, Clients, Crew, Deed, Said, now_ms, times};
+use super::paced::{ALIAS, Clients, Deed, Said, now_ms, times};
 use crate::scene::{CLUSTER, Scene, eventually};
 
 const VCLUSTER: &str = "paced";
@@ -198,7 +198,7 @@ fn kill_nodes(scene: &mut Scene, kills: usize) -> Result<Vec<String>> {
     scene.topic(THROUGH, 1)?;
     scene.vcluster(VCLUSTER, &[(ALIAS, THROUGH)])?;
     let user = scene.login(VCLUSTER, "super-user", 1)?;
-    let mut clients = Clients::start(scene, "through", (ALIAS, &user.bootstrap), Some(&user), Crew::All)?;
+    let mut clients = Clients::start(scene, "through", (ALIAS, &user.bootstrap), Some(&user))?;
     let mut all = Vec::new();
     for number in 0..kills {
         if number % LEADER_EVERY == 0 {
@@ -223,7 +223,7 @@ fn kill_nodes(scene: &mut Scene, kills: usize) -> Result<Vec<String>> {
 
 fn kill_brokers(scene: &Scene, kills: usize) -> Result<Vec<String>> {
     scene.topic(DIRECT, 1)?;
-    let mut clients = Clients::start(scene, "direct", (DIRECT, scene.physical()), None, Crew::All)?;
+    let mut clients = Clients::start(scene, "direct", (DIRECT, scene.physical()), None)?;
     let mut brokers = Restarted::default();
     let spans: Vec<Span> = (0..kills)
         .map(|_| brokers.kill_leader(scene, &mut clients))

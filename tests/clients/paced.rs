@@ -21,19 +21,8 @@ const CLIENTS: [(&str, Source, bool); 3] = [
     ("franz-go", Source::Script("franz-go-pace"), true),
 ];
 
-/// The client that reads and writes a topic under the id that it saw first, and leaves it to applications to take up another one.
-const KEEPS_IDS: &str = "franz-go";
-
 /// So many deeds after something happened show that a client goes on.
 const GOES_ON: usize = 50;
-
-/// The clients that are started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Crew {
-    All,
-    /// Those that go on by themselves where a topic gets another id.
-    ForOtherIds,
-}
 
 /// The two things that a client does all the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +86,6 @@ impl Clients {
         name: &str,
         (topic, bootstrap): (&str, &str),
         user: Option<&Login>,
-        crew: Crew,
     ) -> Result<Self> {
         let (username, password) = user.map_or(("", ""), |user| (&user.username, &user.token));
         let scenario = scene.stage.directory().join(format!("{name}.scenario"));
@@ -105,8 +93,7 @@ impl Clients {
             format!("bootstrap={bootstrap}\nusername={username}\npassword={password}\ntopic={topic}\n");
         fs::write(&scenario, text)?;
         let mut programs = Vec::new();
-        let is_wanted = |client: &str| crew == Crew::All || client != KEEPS_IDS;
-        for (client, source, _) in CLIENTS.into_iter().filter(|(client, ..)| is_wanted(client)) {
+        for (client, source, _) in CLIENTS {
             let name = format!("{name}-{client}");
             programs.push((client, Program::run(scene, &name, source.command(&scenario))?));
         }

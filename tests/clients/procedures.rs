@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use klamm::quickstart::node::GatewayNode;
 
 use super::gaps::longest_gap;
-use super::paced::{ALIAS, Clients, Crew, Deed, Said, now_ms, times};
+use super::paced::{ALIAS, Clients, Deed, Said, now_ms, times};
 use crate::growth::{cluster, joining, voters_become, with_role};
 use crate::scene::Scene;
 
@@ -53,7 +53,7 @@ impl Operator {
         scene.topic(NAME, 1)?;
         scene.vcluster(NAME, &[(ALIAS, NAME)])?;
         let user = scene.login(NAME, "super-user", 1)?;
-        let clients = Clients::start(&scene, NAME, (ALIAS, &user.bootstrap), Some(&user), Crew::All)?;
+        let clients = Clients::start(&scene, NAME, (ALIAS, &user.bootstrap), Some(&user))?;
         Ok(Self {
             scene,
             joined: Vec::new(),

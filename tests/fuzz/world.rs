@@ -65,6 +65,7 @@ impl World {
                 vclusters: &BTreeMap::new(),
                 nodes: &BTreeMap::from([(NodeId(1), node)]),
                 unheard: &BTreeSet::new(),
+                first_topic_ids: &BTreeMap::new(),
                 topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology.clone()))]),
                 signing_keys: Some(&keys),
                 policies: &Default::default(),

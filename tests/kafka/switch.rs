@@ -9,11 +9,13 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{ProduceRequest, TopicName};
+use kafka_protocol::messages::{MetadataRequest, ProduceRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 use klamm::quickstart::child::{self, Output};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::batch;
 use crate::failover::{acknowledged, start_consumer, start_producer};
@@ -133,6 +135,26 @@ fn brokers(scene: &Scene, user: &Login) -> Result<BTreeSet<String>> {
     Ok(brokers)
 }
 
+/// The id of the topic as clients are told it, and the epoch of its leader.
+fn identity(user: &Login) -> Result<(Uuid, i32)> {
+    let mut client = Wire::connect(&user.bootstrap)?;
+    client.log_in("PLAIN", &plain(&user.username, &user.token))?;
+    let name = TopicName(StrBytes::from_static_str("orders"));
+    let topic = MetadataRequestTopic::default().with_name(Some(name));
+    let request = MetadataRequest::default().with_topics(Some(vec![topic]));
+    let mut found = None;
+    eventually("the topic has a leader", || {
+        let answer = client.ask(12, &request)?;
+        let topic = answer.topics.first().context("the topic")?;
+        found = topic
+            .partitions
+            .first()
+            .map(|partition| (topic.topic_id, partition.leader_epoch));
+        Ok(topic.error_code == 0)
+    })?;
+    found.context("a partition")
+}
+
 fn route(scene: &Scene, node: usize) -> Result<Value> {
     let routes = klamm_ok(scene, node, &["cluster", "routes", "-o", "json"])?;
     Ok(json(&routes)?[0].clone())
@@ -163,6 +185,7 @@ fn requests_are_switched_there_and_back_while_clients_are_under_way() -> Result<
     scene.vcluster("moved", &[("orders", TOPIC)])?;
     let user = scene.login("moved", "super-user", 1)?;
     let before = brokers(&scene, &user)?;
+    let (id, epoch) = identity(&user)?;
     rehearsed(&scene)?;
 
     let consumer = start_consumer(&scene, &user)?;
@@ -183,6 +206,11 @@ fn requests_are_switched_there_and_back_while_clients_are_under_way() -> Result<
         Ok((said, sent))
     })?;
     eprintln!("{said}");
+    let (id_there, epoch_there) = identity(&user)?;
+    ensure!(
+        id_there == id && epoch_there > epoch,
+        "clients take the topic for another one: {id} {epoch}, {id_there} {epoch_there}"
+    );
 
     let (last, next) = (written(&scene, CLUSTER)?, written(&scene, THIRD)?);
     let left = last
@@ -216,7 +244,13 @@ fn requests_are_switched_there_and_back_while_clients_are_under_way() -> Result<
         Ok(there.is_subset(&read))
     })?;
     consumer.end();
-    back(&scene, &user, &before)
+    back(&scene, &user, &before)?;
+    let (id_here, epoch_here) = identity(&user)?;
+    ensure!(
+        id_here == id && epoch_here > epoch_there,
+        "clients take the topic for another one: {id} {epoch_there}, {id_here} {epoch_here}"
+    );
+    Ok(())
 }
 
 /// A rehearsal says what becomes of a group: it is at the end here, and has no offset there.

@@ -353,6 +353,7 @@ pub(crate) fn view(topology: &Topology) -> View {
             vclusters: &BTreeMap::new(),
             nodes: &BTreeMap::from([(NodeId(1), node)]),
             unheard: &BTreeSet::new(),
+            first_topic_ids: &BTreeMap::new(),
             topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology.clone()))]),
             signing_keys: None,
             policies: &Default::default(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ClusterId, NodeId, RouteKey};
+use crate::model::{ClusterId, FirstTopicIds, NodeId, RouteKey};
 
 /// A step of a switch. Append-only: the order is on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,15 +29,27 @@ pub enum RouteChange {
         generation: u32,
         at_s: u64,
     },
+    /// The topics of a physical cluster that is about to take over are known to clients by other ids. They come in parts, of at most
+    /// [`RouteChange::MOST_TOPICS`].
+    Topics {
+        cluster: ClusterId,
+        first_ids: FirstTopicIds,
+        /// Whether those that were known before are forgotten.
+        is_first_part: bool,
+    },
 }
 
 impl RouteChange {
+    /// So many topics at most are in one part.
+    pub const MOST_TOPICS: usize = 1000;
+
     /// The command's name, for logs and metrics.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Fence { .. } => "FenceRoute",
             Self::Drained { .. } => "DrainedRoute",
             Self::Open { .. } => "OpenRoute",
+            Self::Topics { .. } => "KeepTopicIds",
         }
     }
 }

@@ -81,6 +81,9 @@ fn delete(state: &mut State, id: ClusterId) -> Result<Outcome, Refusal> {
     if !by.is_empty() && !is_configured_everywhere(state, &id) {
         return Err(Refusal::PhysicalClusterInUse { cluster: id, by });
     }
+    if state.routes.first_topic_ids.contains_key(&id) {
+        state.routes.first_topic_ids.remove(&id);
+    }
     state.physical_clusters.remove(&id);
     Ok(Outcome::Deleted)
 }

@@ -4,10 +4,15 @@
 use std::collections::BTreeSet;
 
 use crate::command::RouteChange;
-use crate::model::{ClusterId, ClusterRoute, NodeId, RouteKey, RoutePhase, State, VclusterName};
+use crate::model::{
+    ClusterId, ClusterRoute, FirstTopicIds, NodeId, RouteKey, RoutePhase, State, VclusterName,
+};
 use crate::outcome::{Outcome, Refusal};
 
 use super::{marks, vcluster};
+
+/// Topics of a physical cluster of which it is kept by what ids clients know them; clients find that others were created anew.
+const MOST_TOPIC_IDS: usize = 100_000;
 
 pub(super) fn carry_out(state: &mut State, change: RouteChange) -> Result<Outcome, Refusal> {
     match change {
@@ -31,7 +36,30 @@ pub(super) fn carry_out(state: &mut State, change: RouteChange) -> Result<Outcom
             generation,
             at_s,
         } => open(state, key, generation, at_s),
+        RouteChange::Topics {
+            cluster,
+            first_ids,
+            is_first_part,
+        } => Ok(keep_topic_ids(state, cluster, first_ids, is_first_part)),
     }
+}
+
+fn keep_topic_ids(
+    state: &mut State,
+    cluster: ClusterId,
+    mut first_ids: FirstTopicIds,
+    is_first_part: bool,
+) -> Outcome {
+    let all = &mut state.routes.first_topic_ids;
+    let known = all.entry(cluster).or_default();
+    if is_first_part {
+        **known = FirstTopicIds::new();
+    }
+    if known.len() + first_ids.len() <= MOST_TOPIC_IDS {
+        known.append(&mut first_ids);
+    }
+    all.retain(|_, ids| !ids.is_empty());
+    Outcome::Updated
 }
 
 fn check_expected(state: &State, key: &RouteKey, expected: Option<u32>) -> Result<(), Refusal> {
@@ -132,6 +160,8 @@ fn open(state: &mut State, key: RouteKey, generation: u32, at_s: u64) -> Result<
     if is_marked_anew {
         let led: Vec<VclusterName> = state.led_by(&key).cloned().collect();
         marks::renew_of(state, &led, &key.cluster)?;
+        let numbers = led.into_iter().map(|name| (name, generation));
+        state.routes.switched.extend(numbers);
     }
     if leads_where_all_do(state, &key) {
         state.routes.by_key.remove(&key);
@@ -155,6 +185,9 @@ fn leads_where_all_do(state: &State, key: &RouteKey) -> bool {
 
 /// Drops the routes of a virtual cluster that is gone.
 pub(super) fn forget(state: &mut State, name: &VclusterName) {
+    if state.routes.switched.contains_key(name) {
+        state.routes.switched.remove(name);
+    }
     let is_its_own = |key: &RouteKey| key.vcluster.as_ref() == Some(name);
     if state.routes.by_key.keys().any(is_its_own) {
         state.routes.by_key.retain(|key, _| !is_its_own(key));

@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterId, NodeId, State, VclusterName, VclusterState};
+use super::{ClusterId, NodeId, Shared, State, VclusterName, VclusterState};
+
+/// Topics of a physical cluster that took over from another, by their ids there: the ids that they had where clients saw them
+/// first. Those of which clients know the id that they have are not here.
+pub type FirstTopicIds = BTreeMap<[u8; 16], [u8; 16]>;
 
 /// The traffic that a route is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,6 +85,9 @@ pub struct ClusterRoutes {
     pub by_key: BTreeMap<RouteKey, ClusterRoute>,
     /// The number of the last switch. Every switch takes the next one.
     pub last_generation: u32,
+    /// The number of the last switch of each virtual cluster that ever came to another physical cluster.
+    pub switched: BTreeMap<VclusterName, u32>,
+    pub first_topic_ids: BTreeMap<ClusterId, Shared<FirstTopicIds>>,
 }
 
 impl ClusterRoutes {
@@ -110,6 +117,12 @@ impl ClusterRoutes {
     pub fn are_fenced(&self, vcluster: &VclusterName, own: &VclusterState) -> bool {
         let is_fenced = |cluster| self.of(vcluster, cluster).is_some_and(ClusterRoute::is_fenced);
         !self.by_key.is_empty() && own.reached().into_iter().any(is_fenced)
+    }
+
+    /// The id that a topic of a physical cluster had where clients saw it first.
+    pub fn first_topic_id(&self, cluster: &ClusterId, id: [u8; 16]) -> [u8; 16] {
+        let first = self.first_topic_ids.get(cluster);
+        first.and_then(|ids| ids.get(&id)).copied().unwrap_or(id)
     }
 
     /// The physical cluster that gets a virtual cluster's requests for one.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use klamm_raft::command::{ClusterChange, Command, RouteChange};
-use klamm_raft::model::{ClusterId, RouteKey, RoutePhase, State, VclusterName};
+use klamm_raft::model::{ClusterId, FirstTopicIds, RouteKey, RoutePhase, State, VclusterName};
 use klamm_raft::outcome::Refusal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,7 @@ use crate::admin::resources::required;
 use crate::admin::resources::schema::{CONFIGURED, VCLUSTERS};
 use crate::admin::routes_view::RouteView;
 use crate::admin::services::Services;
+use crate::backend::topology::{PhysicalTopic, Topology};
 
 /// For so long, once no node decides by what was before, nodes say that nothing is under way on them. It is longer than sessions
 /// wait for what brokers owe them.
@@ -201,6 +202,9 @@ async fn make(
             blocks.join("; ")
         )));
     }
+    if !mode.dry_mode {
+        switching.keep_topic_ids(&state).await?;
+    }
     let began = Instant::now();
     let mut made = switching.fence(asked, mode).await?;
     if made.upsert_result() != UpsertResult::NotChanged && !asked.fence && !mode.dry_mode {
@@ -235,6 +239,20 @@ fn target(state: &State, cluster: &ClusterId, to: &str) -> Result<ClusterId, Api
     }
 }
 
+/// The ids by which clients know the topics of a cluster that takes over, by those that they have there, where they are others.
+fn first_topic_ids(
+    state: &State,
+    (last, before): (&ClusterId, &Topology),
+    after: &Topology,
+) -> FirstTopicIds {
+    let has_id = |topic: &&PhysicalTopic| topic.id != [0; 16];
+    let both = after.topics.iter().filter_map(|(name, topic)| {
+        let there = before.topics.get(name).filter(has_id)?;
+        has_id(&topic).then(|| (topic.id, state.routes.first_topic_id(last, there.id)))
+    });
+    both.filter(|(id, first)| id != first).collect()
+}
+
 impl Switching<'_> {
     fn subject(&self, action: &'static str) -> Subject<'_> {
         let route = match &self.key.vcluster {
@@ -250,6 +268,39 @@ impl Switching<'_> {
 
     fn command(change: RouteChange) -> Command {
         Command::PhysicalCluster(Box::new(ClusterChange::Route(change)))
+    }
+
+    /// Has clients know topics of the target by the ids that they know now: there are clients that go on with no other. Of a cluster that
+    /// this node has never seen, no ids are known; its topics are as if they were created anew.
+    async fn keep_topic_ids(&self, state: &State) -> Result<(), ApiError> {
+        let last = state.routes.last(&self.key);
+        let topology = |cluster| (self.services.topology)(cluster);
+        let (false, Some(before), Some(after)) =
+            (*last == self.target, topology(last), topology(&self.target))
+        else {
+            return Ok(());
+        };
+        let first_ids = first_topic_ids(state, (last, &before), &after);
+        let known = state.routes.first_topic_ids.get(&self.target);
+        if known.map_or(first_ids.is_empty(), |known| **known == first_ids) {
+            return Ok(());
+        }
+        let all: Vec<_> = first_ids.into_iter().collect();
+        // At least one, which forgets those that were known.
+        let parts = all.len().div_ceil(RouteChange::MOST_TOPICS).max(1);
+        for part in 0..parts {
+            let ids = all.iter().skip(part * RouteChange::MOST_TOPICS);
+            let change = RouteChange::Topics {
+                cluster: self.target.clone(),
+                first_ids: ids.take(RouteChange::MOST_TOPICS).copied().collect(),
+                is_first_part: part == 0,
+            };
+            let subject = self.subject("KEEP_TOPIC_IDS");
+            self.services
+                .change(subject, Self::command(change), Mode::default())
+                .await?;
+        }
+        Ok(())
     }
 
     /// Has all nodes send nothing any more. When it returns, none decides by what was before.

@@ -67,6 +67,7 @@ mod tests {
             served_by,
             switched_at_s,
             is_home_switched: switched_at_s.is_some(),
+            generation: 0,
         }
     }
 

@@ -118,6 +118,7 @@ impl<'a> Back<'a> {
             Class::ClientHost => edits.set_text(node, Some(MASKED_HOST)),
             Class::ErrorMessage => self.error_message(parent, node, edits),
             Class::ProducerId => self.producer_id(node, edits),
+            Class::LeaderEpoch => self.leader_epoch(node, edits),
             // No client is given a fetch session.
             Class::FetchSessionId => set_int(node, 0, edits),
             Class::TopicName if node.form() == Form::Array => self.topic_names(node, edits),
@@ -159,6 +160,13 @@ impl<'a> Back<'a> {
             Class::TransactionalIdPattern | Class::QuotaEntity | Class::UserName | Class::Secret => {
                 blank(node, edits)
             }
+        }
+    }
+
+    fn leader_epoch(&self, node: Node<'_>, edits: &mut Edits) {
+        let epochs = self.view.epochs;
+        if let Some(epoch) = node.int().filter(|_| !epochs.are_plain()) {
+            edits.set_int(node, epochs.told(epoch));
         }
     }
 

@@ -123,6 +123,7 @@ pub(super) fn split_noting<'n>(
         match ask.judge(topic, shape.operation)? {
             Verdict::Forwarded(alias) => {
                 to_physical(topic, &alias, edits);
+                to_physical_epochs(ask, topic, edits);
                 note(topic, &alias);
                 split.kept += 1;
             }
@@ -134,6 +135,21 @@ pub(super) fn split_noting<'n>(
     }
     split.refused = joined(split.refused, shape.repeated);
     Ok(split)
+}
+
+/// Gives the partitions of a topic the epochs of their leaders that the physical cluster knows.
+fn to_physical_epochs(ask: &Ask<'_>, topic: Node<'_>, edits: &mut Edits) {
+    let epochs = ask.view.epochs;
+    if epochs.are_plain() {
+        return;
+    }
+    for partition in topic.all(Class::Partition) {
+        if let Some(node) = partition.child_of(Class::LeaderEpoch)
+            && let Some(told) = node.int()
+        {
+            edits.set_int(node, epochs.physical(told));
+        }
+    }
 }
 
 /// Refusals as they are answered: what was named more than once is put together.

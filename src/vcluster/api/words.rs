@@ -100,6 +100,7 @@ mod tests {
             topics: &BTreeMap::new(),
             holders: &BTreeMap::new(),
             neighbours: &Neighbours::default(),
+            first_ids: None,
         };
         let names = Names::compile(None, Scope::Aliases, sources);
         renamed(&names, text)

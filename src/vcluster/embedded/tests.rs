@@ -30,6 +30,7 @@ fn names() -> Arc<Names> {
         topics: &BTreeMap::new(),
         holders: &BTreeMap::new(),
         neighbours: &Neighbours::default(),
+        first_ids: None,
     };
     Names::compile(None, Scope::Aliases, sources)
 }

@@ -1,7 +1,7 @@
 //! One topic of a virtual cluster, by all its names.
 
 use aws_lc_rs::digest;
-use klamm_raft::model::{TopicName, VclusterName};
+use klamm_raft::model::{FirstTopicIds, TopicName, VclusterName};
 
 use crate::backend::topology::PhysicalTopic;
 use crate::vcluster::names::{Physical, Topic, TopicId, Virtual};
@@ -42,9 +42,9 @@ impl Alias {
         }
     }
 
-    /// A topic that has an id of its own in `vcluster`.
+    /// A topic that has an id of its own in a virtual cluster.
     pub(super) fn new(
-        vcluster: &VclusterName,
+        told: ToldIds<'_>,
         name: TopicName,
         physical: TopicName,
         topic: Option<&PhysicalTopic>,
@@ -54,7 +54,7 @@ impl Alias {
             .map(|topic| TopicId::new(topic.id))
             .filter(|id| !id.is_zero())
             .map(|physical_id| AliasIds {
-                virtual_id: derive_topic_id(vcluster, &virtual_name, physical_id),
+                virtual_id: told.of(&virtual_name, physical_id),
                 physical_id,
             });
         Self {
@@ -67,10 +67,30 @@ impl Alias {
     }
 }
 
+/// The ids of topics that clients are told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ToldIds<'a> {
+    pub(super) vcluster: &'a VclusterName,
+    /// Those by which topics of the physical cluster were known first, if they were on another one.
+    pub(super) first: Option<&'a FirstTopicIds>,
+}
+
+impl ToldIds<'_> {
+    /// Of the topic of this name, which has this id on the physical cluster.
+    pub(super) fn of(self, name: &Topic<Virtual>, physical: TopicId<Physical>) -> TopicId<Virtual> {
+        let first = self.first.and_then(|first| first.get(physical.bytes()));
+        derive_topic_id(
+            self.vcluster,
+            name,
+            first.map_or(physical, |id| TopicId::new(*id)),
+        )
+    }
+}
+
 /// The id of a virtual topic: it differs between virtual clusters and between virtual names, and changes when the
 /// physical topic is created again. Zero and one are reserved by Kafka, and Kafka avoids ids whose text begins with a
 /// dash, which tools would take for an option.
-pub(super) fn derive_topic_id(
+fn derive_topic_id(
     vcluster: &VclusterName,
     name: &Topic<Virtual>,
     physical: TopicId<Physical>,

@@ -188,7 +188,7 @@ impl BesideAliases {
     }
 
     fn show(&mut self, sources: Sources<'_>, name: TopicName, (physical, topic): Claim<'_>) {
-        let shown = Alias::new(sources.vcluster, name, physical.clone(), Some(topic));
+        let shown = Alias::new(sources.told_ids(), name, physical.clone(), Some(topic));
         self.shown.push(shown);
     }
 

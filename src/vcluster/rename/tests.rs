@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use klamm_raft::model::{AliasTopic, ClusterId, NamePrefix, Namespace, Neighbours, Standard, TopicName};
+use klamm_raft::model::{
+    AliasTopic, ClusterId, FirstTopicIds, NamePrefix, Namespace, Neighbours, Shared, Standard, TopicName,
+};
 use proptest::prelude::*;
 
 use super::{Names, Scope, Sources};
@@ -39,6 +41,7 @@ fn compile(
         topics,
         holders: &BTreeMap::new(),
         neighbours: &Neighbours::default(),
+        first_ids: None,
     };
     Names::compile(previous, scope, sources)
 }
@@ -113,6 +116,40 @@ fn the_same_physical_topic_has_another_id_in_each_virtual_cluster_and_after_recr
     .map(|names| *names.aliases()[0].ids.unwrap().virtual_id.bytes())
     .collect();
     assert_eq!(ids.len(), 4);
+}
+
+#[test]
+fn a_topic_of_a_cluster_that_took_over_has_the_id_by_which_clients_know_it() {
+    let compile = |first_ids: Option<&Shared<FirstTopicIds>>, id| {
+        let home: ClusterId = "main".parse().unwrap();
+        let sources = Sources {
+            vcluster: &"v".parse().unwrap(),
+            cluster: Some(&home),
+            aliases: &BTreeMap::from([(topic("t"), alias("main", "p"))]),
+            topics: &BTreeMap::from([(topic("p"), physical_topic(id))]),
+            holders: &BTreeMap::new(),
+            neighbours: &Neighbours::default(),
+            first_ids,
+        };
+        Names::compile(None, Scope::Aliases, sources)
+    };
+    let id = |names: &Names| names.aliases()[0].ids.unwrap();
+    let mut first = Shared::<FirstTopicIds>::default();
+    first.insert([2; 16], [1; 16]);
+    let (before, after) = (compile(None, 1), compile(Some(&first), 2));
+    assert_eq!(id(&after).virtual_id, id(&before).virtual_id);
+    assert_eq!(
+        after.physical_topic_id(id(&before).virtual_id),
+        Some(TopicId::new([2; 16]))
+    );
+    let recreated = compile(Some(&first), 3);
+    assert_ne!(id(&recreated).virtual_id, id(&before).virtual_id);
+    let told = after.virtual_topic_id(&after.aliases()[0], TopicId::new([3; 16]));
+    assert_eq!(
+        told,
+        id(&recreated).virtual_id,
+        "it is told as it will be compiled"
+    );
 }
 
 #[test]
@@ -391,6 +428,7 @@ fn groups_of_other_virtual_clusters_are_not_let_in() {
             topics: &BTreeMap::new(),
             holders: &BTreeMap::new(),
             neighbours: &neighbours,
+            first_ids: None,
         };
         let names = Names::compile(None, scope, sources);
         for theirs in [

@@ -26,6 +26,8 @@ pub enum Class {
     Rack,
     ClusterId,
     PartitionIndex,
+    /// The epoch of a partition's leader, by which clients tell what is old.
+    LeaderEpoch,
     /// Record batches, never looked into by the walker.
     Records,
     /// Bytes that hold a `ConsumerProtocolSubscription` when the group's protocol type is `consumer`.

@@ -196,7 +196,7 @@ static PRODUCE_RESPONSE_RESPONSES_PARTITION_RESPONSES_RECORD_ERRORS: &[FieldDef]
 
 static PRODUCE_RESPONSE_RESPONSES_PARTITION_RESPONSES_CURRENT_LEADER: &[FieldDef] = &[
     f(n::LEADER_ID, Int32, Class::BrokerId, 10, MAX).default(Default::Int(-1)),
-    f(n::LEADER_EPOCH, Int32, Class::Nothing, 10, MAX).default(Default::Int(-1)),
+    f(n::LEADER_EPOCH, Int32, Class::LeaderEpoch, 10, MAX).default(Default::Int(-1)),
 ];
 
 static PRODUCE_RESPONSE_RESPONSES_PARTITION_RESPONSES: &[FieldDef] = &[
@@ -236,7 +236,7 @@ static FETCH_REQUEST_REPLICA_STATE: &[FieldDef] = &[
 
 static FETCH_REQUEST_TOPICS_PARTITIONS: &[FieldDef] = &[
     f(n::PARTITION, Int32, Class::PartitionIndex, 0, MAX),
-    f(n::CURRENT_LEADER_EPOCH, Int32, Class::Nothing, 9, MAX).default(Default::Int(-1)).ignorable(),
+    f(n::CURRENT_LEADER_EPOCH, Int32, Class::LeaderEpoch, 9, MAX).default(Default::Int(-1)).ignorable(),
     f(n::FETCH_OFFSET, Int64, Class::Nothing, 0, MAX),
     f(n::LAST_FETCHED_EPOCH, Int32, Class::Nothing, 12, MAX).default(Default::Int(-1)),
     f(n::LOG_START_OFFSET, Int64, Class::Nothing, 5, MAX).default(Default::Int(-1)).ignorable(),
@@ -279,7 +279,7 @@ static FETCH_RESPONSE_RESPONSES_PARTITIONS_DIVERGING_EPOCH: &[FieldDef] = &[
 
 static FETCH_RESPONSE_RESPONSES_PARTITIONS_CURRENT_LEADER: &[FieldDef] = &[
     f(n::LEADER_ID, Int32, Class::BrokerId, 12, MAX).default(Default::Int(-1)),
-    f(n::LEADER_EPOCH, Int32, Class::Nothing, 12, MAX).default(Default::Int(-1)),
+    f(n::LEADER_EPOCH, Int32, Class::LeaderEpoch, 12, MAX).default(Default::Int(-1)),
 ];
 
 static FETCH_RESPONSE_RESPONSES_PARTITIONS_SNAPSHOT_ID: &[FieldDef] = &[
@@ -329,7 +329,7 @@ static FETCH_RESPONSE: &[FieldDef] = &[
 
 static LIST_OFFSETS_REQUEST_TOPICS_PARTITIONS: &[FieldDef] = &[
     f(n::PARTITION_INDEX, Int32, Class::PartitionIndex, 0, MAX),
-    f(n::CURRENT_LEADER_EPOCH, Int32, Class::Nothing, 4, MAX).default(Default::Int(-1)).ignorable(),
+    f(n::CURRENT_LEADER_EPOCH, Int32, Class::LeaderEpoch, 4, MAX).default(Default::Int(-1)).ignorable(),
     f(n::TIMESTAMP, Int64, Class::Nothing, 0, MAX),
 ];
 
@@ -386,7 +386,7 @@ static METADATA_RESPONSE_TOPICS_PARTITIONS: &[FieldDef] = &[
     f(n::ERROR_CODE, Int16, Class::ErrorCode, 0, MAX),
     f(n::PARTITION_INDEX, Int32, Class::PartitionIndex, 0, MAX),
     f(n::LEADER_ID, Int32, Class::BrokerId, 0, MAX),
-    f(n::LEADER_EPOCH, Int32, Class::Nothing, 7, MAX).default(Default::Int(-1)).ignorable(),
+    f(n::LEADER_EPOCH, Int32, Class::LeaderEpoch, 7, MAX).default(Default::Int(-1)).ignorable(),
     f(n::REPLICA_NODES, Int32, Class::BrokerId, 0, MAX).array(),
     f(n::ISR_NODES, Int32, Class::BrokerId, 0, MAX).array(),
     f(n::OFFLINE_REPLICAS, Int32, Class::BrokerId, 5, MAX).array().ignorable(),
@@ -842,7 +842,7 @@ static INIT_PRODUCER_ID_RESPONSE: &[FieldDef] = &[
 
 static OFFSET_FOR_LEADER_EPOCH_REQUEST_TOPICS_PARTITIONS: &[FieldDef] = &[
     f(n::PARTITION, Int32, Class::PartitionIndex, 0, MAX),
-    f(n::CURRENT_LEADER_EPOCH, Int32, Class::Nothing, 2, MAX).default(Default::Int(-1)).ignorable(),
+    f(n::CURRENT_LEADER_EPOCH, Int32, Class::LeaderEpoch, 2, MAX).default(Default::Int(-1)).ignorable(),
     f(n::LEADER_EPOCH, Int32, Class::Nothing, 0, MAX),
 ];
 
@@ -2029,7 +2029,7 @@ static DESCRIBE_TOPIC_PARTITIONS_RESPONSE_TOPICS_PARTITIONS: &[FieldDef] = &[
     f(n::ERROR_CODE, Int16, Class::ErrorCode, 0, MAX),
     f(n::PARTITION_INDEX, Int32, Class::PartitionIndex, 0, MAX),
     f(n::LEADER_ID, Int32, Class::BrokerId, 0, MAX),
-    f(n::LEADER_EPOCH, Int32, Class::Nothing, 0, MAX).default(Default::Int(-1)).ignorable(),
+    f(n::LEADER_EPOCH, Int32, Class::LeaderEpoch, 0, MAX).default(Default::Int(-1)).ignorable(),
     f(n::REPLICA_NODES, Int32, Class::BrokerId, 0, MAX).array(),
     f(n::ISR_NODES, Int32, Class::BrokerId, 0, MAX).array(),
     f(n::ELIGIBLE_LEADER_REPLICAS, Int32, Class::BrokerId, 0, MAX).array().nullable(0, MAX).default(Default::Null),
@@ -2164,7 +2164,7 @@ static SHARE_FETCH_REQUEST: &[FieldDef] = &[
 
 static SHARE_FETCH_RESPONSE_RESPONSES_PARTITIONS_CURRENT_LEADER: &[FieldDef] = &[
     f(n::LEADER_ID, Int32, Class::BrokerId, 0, MAX),
-    f(n::LEADER_EPOCH, Int32, Class::Nothing, 0, MAX),
+    f(n::LEADER_EPOCH, Int32, Class::LeaderEpoch, 0, MAX),
 ];
 
 static SHARE_FETCH_RESPONSE_RESPONSES_PARTITIONS_ACQUIRED_RECORDS: &[FieldDef] = &[
@@ -2231,7 +2231,7 @@ static SHARE_ACKNOWLEDGE_REQUEST: &[FieldDef] = &[
 
 static SHARE_ACKNOWLEDGE_RESPONSE_RESPONSES_PARTITIONS_CURRENT_LEADER: &[FieldDef] = &[
     f(n::LEADER_ID, Int32, Class::BrokerId, 0, MAX),
-    f(n::LEADER_EPOCH, Int32, Class::Nothing, 0, MAX),
+    f(n::LEADER_EPOCH, Int32, Class::LeaderEpoch, 0, MAX),
 ];
 
 static SHARE_ACKNOWLEDGE_RESPONSE_RESPONSES_PARTITIONS: &[FieldDef] = &[

@@ -150,6 +150,7 @@ pub(crate) fn view(state: &State, topology: &Topology) -> View {
         vclusters: &state.vclusters,
         nodes: &state.nodes,
         unheard: &BTreeSet::new(),
+        first_topic_ids: &BTreeMap::new(),
         topologies: &Topologies::from([(home, Arc::new(topology.clone()))]),
         signing_keys: state.signing_keys.as_ref(),
         policies: &Default::default(),

@@ -365,6 +365,11 @@ fn of_routes() -> Vec<Command> {
     let changes = [
         fence(None, "nowhere", (None, false)),
         fence(None, "east", (Some(7), false)),
+        RouteChange::Topics {
+            cluster: "east".parse().unwrap(),
+            first_ids: [([5; 16], [4; 16])].into(),
+            is_first_part: true,
+        },
         fence(None, "east", (Some(0), false)),
         RouteChange::Drained {
             key: key(None),

@@ -228,3 +228,41 @@ fn brokers_of_a_stand_in_have_the_slots_of_the_others_by_rank() {
     );
     assert_eq!(machine.state.free_slots.len(), 3);
 }
+
+#[test]
+fn clients_know_topics_by_the_ids_that_they_had_first_and_switches_are_counted_for_each_virtual_cluster() {
+    let mut machine = machine();
+    let topics = |first_ids: &[(u8, u8)], is_first_part| {
+        let ids = first_ids.iter().map(|(id, first)| ([*id; 16], [*first; 16]));
+        of(RouteChange::Topics {
+            cluster: "spare".parse().unwrap(),
+            first_ids: ids.collect(),
+            is_first_part,
+        })
+    };
+    let first = |machine: &Machine, id: u8| {
+        let routes = &machine.state.routes;
+        routes.first_topic_id(&"spare".parse().unwrap(), [id; 16])[0]
+    };
+    machine.run(topics(&[(5, 1)], true));
+    machine.run(topics(&[(6, 2)], false));
+    assert_eq!([5, 6, 7].map(|id| first(&machine, id)), [1, 2, 7]);
+    machine.run(topics(&[(6, 3)], true));
+    assert_eq!([5, 6].map(|id| first(&machine, id)), [5, 3]);
+    machine.run(topics(&[], true));
+    assert!(machine.state.routes.first_topic_ids.is_empty());
+
+    let number = |machine: &Machine| {
+        let name: VclusterName = "one".parse().unwrap();
+        machine.state.routes.switched.get(&name).copied()
+    };
+    let one = || key(Some("one"));
+    assert_eq!(number(&machine), None);
+    machine.run(fence_by(one(), "spare", (None, false)));
+    machine.run(open(one(), 1));
+    assert_eq!(number(&machine), Some(1));
+    machine.run(fence_by(one(), "main", (None, false)));
+    machine.run(open(one(), 2));
+    assert_eq!(route(&machine, Some("one")), None, "it is led as all are");
+    assert_eq!(number(&machine), Some(2), "and was switched nevertheless");
+}

@@ -2,6 +2,8 @@
 
 use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::metadata_response::{MetadataResponsePartition, MetadataResponseTopic};
 use kafka_protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
@@ -15,13 +17,14 @@ use kafka_protocol::messages::txn_offset_commit_request::{
     TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
 use kafka_protocol::messages::{
-    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, ConsumerGroupHeartbeatRequest,
+    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, BrokerId, ConsumerGroupHeartbeatRequest,
     ConsumerGroupHeartbeatResponse, EndTxnRequest, EndTxnResponse, FetchRequest, InitProducerIdRequest,
-    InitProducerIdResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetForLeaderEpochRequest,
-    ProducerId, TxnOffsetCommitRequest,
+    InitProducerIdResponse, MetadataRequest, MetadataResponse, OffsetCommitRequest, OffsetCommitResponse,
+    OffsetForLeaderEpochRequest, ProducerId, TxnOffsetCommitRequest,
 };
 
 use super::world::*;
+use crate::vcluster::epochs::LeaderEpochs;
 use crate::vcluster::producer::{ProducerIds, TransactionIds};
 use crate::vcluster::view::RouteSight;
 
@@ -230,4 +233,45 @@ fn to_abort_a_transaction_that_was_left_brings_another_id_where_nothing_else_doe
         (ended.error_code, ended.producer_id.0),
         (CONCURRENT_TRANSACTIONS, -1)
     );
+}
+
+/// Clients take what has a lower epoch than they know for old.
+#[test]
+fn epochs_of_leaders_are_raised_for_clients_and_lowered_for_brokers() {
+    let mut world = World::new().asked_by_super_user();
+    world.view.epochs = LeaderEpochs::since(2);
+    let told = |epoch: i32| i32::try_from(LeaderEpochs::since(2).told(epoch.into())).unwrap();
+    let topic = || topic_name("orders");
+    let asked = MetadataRequestTopic::default().with_name(Some(topic()));
+    let metadata = MetadataRequest::default().with_topics(Some(vec![asked]));
+    let answer = world.exchange(12, &metadata, |upstream: MetadataRequest| {
+        let partition = MetadataResponsePartition::default()
+            .with_leader_epoch(7)
+            .with_leader_id(BrokerId(101));
+        let name = upstream.topics.unwrap()[0].name.clone();
+        let topic = MetadataResponseTopic::default()
+            .with_name(name)
+            .with_topic_id(physical_id("int-orders"))
+            .with_partitions(vec![partition]);
+        MetadataResponse::default().with_topics(vec![topic])
+    });
+    assert_eq!(answer.topics[0].partitions[0].leader_epoch, told(7));
+
+    let partition = |epoch| {
+        OffsetForLeaderPartition::default()
+            .with_current_leader_epoch(epoch)
+            .with_leader_epoch(3)
+    };
+    let partitions = [told(7), 7, -1].map(partition).into();
+    let of_orders = OffsetForLeaderTopic::default()
+        .with_topic(topic())
+        .with_partitions(partitions);
+    let request = OffsetForLeaderEpochRequest::default().with_topics(vec![of_orders]);
+    let (_, upstream) = world.ask(4, &request).waiting();
+    let upstream: OffsetForLeaderEpochRequest = decode_request(4, &upstream);
+    let sent = upstream.topics[0].partitions.iter();
+    let sent: Vec<(i32, i32)> = sent
+        .map(|partition| (partition.current_leader_epoch, partition.leader_epoch))
+        .collect();
+    assert_eq!(sent, [(7, 3), (-1, 3), (-1, 3)]);
 }

@@ -70,6 +70,7 @@ impl World {
             topics: &self.topics,
             holders: &self.holders,
             neighbours: &Neighbours::default(),
+            first_ids: None,
         };
         Names::compile(previous, scope, sources)
     }

@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
@@ -55,12 +54,6 @@ func read(scenario map[string]string, beginning string) {
 	for {
 		fetches := one.PollFetches(context.Background())
 		for _, failed := range fetches.Errors() {
-			if errors.Is(failed.Err, kerr.UnknownTopicID) {
-				// franz-go leaves it to applications to go on with a topic of another id.
-				one.PurgeTopicsFromConsuming(failed.Topic)
-				one.AddConsumeTopics(failed.Topic)
-				continue
-			}
 			// The member was told that it has to join again, and does so by itself.
 			var rejoins *kgo.ErrGroupSession
 			if !errors.As(failed.Err, &rejoins) {
@@ -129,9 +122,6 @@ func main() {
 		if err := abort(one); err != nil {
 			say("failed to abort: %v", err)
 			os.Exit(1)
-		}
-		if errors.Is(err, kerr.UnknownTopicID) {
-			one.PurgeTopicsFromProducing(scenario["topic"])
 		}
 		time.Sleep(again)
 	}

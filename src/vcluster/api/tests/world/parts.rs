@@ -1,7 +1,7 @@
 //! The parts of the small virtual cluster: its state, its physical clusters, and what a view of it is compiled from.
 
 use super::*;
-use klamm_raft::model::{AccountGroup, GroupName, Policy, PolicyId, Shared};
+use klamm_raft::model::{AccountGroup, ClusterId, FirstTopicIds, GroupName, Policy, PolicyId, Shared};
 
 pub(super) fn state() -> VclusterState {
     let alias = |physical: &str| AliasTopic {
@@ -90,6 +90,7 @@ pub(super) fn source<'a>(state: &'a VclusterState, topologies: &'a Topologies) -
     static VCLUSTERS: OnceLock<BTreeMap<VclusterName, Arc<VclusterState>>> = OnceLock::new();
     static NODES: OnceLock<BTreeMap<NodeId, NodeRecord>> = OnceLock::new();
     static UNHEARD: BTreeSet<NodeId> = BTreeSet::new();
+    static FIRST_IDS: BTreeMap<ClusterId, Shared<FirstTopicIds>> = BTreeMap::new();
     let node = NodeRecord::with_ports("gateway", 7000, 100);
     Source {
         name: NAME.get_or_init(|| "partner".parse().unwrap()),
@@ -97,6 +98,7 @@ pub(super) fn source<'a>(state: &'a VclusterState, topologies: &'a Topologies) -
         vclusters: VCLUSTERS.get_or_init(BTreeMap::new),
         nodes: NODES.get_or_init(|| BTreeMap::from([(NodeId(1), node)])),
         unheard: &UNHEARD,
+        first_topic_ids: &FIRST_IDS,
         topologies,
         signing_keys: None,
         policies: POLICIES.get_or_init(Shared::default),
