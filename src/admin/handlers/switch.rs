@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use klamm_raft::command::{ClusterChange, Command, RouteChange};
-use klamm_raft::model::{ClusterId, FirstTopicIds, RouteKey, RoutePhase, State, VclusterName};
+use klamm_raft::model::{ClusterId, ClusterRoutes, FirstTopicIds, RouteKey, RoutePhase, State, VclusterName};
 use klamm_raft::outcome::Refusal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -239,18 +239,23 @@ fn target(state: &State, cluster: &ClusterId, to: &str) -> Result<ClusterId, Api
     }
 }
 
-/// The ids by which clients know the topics of a cluster that takes over, by those that they have there, where they are others.
+/// The ids by which clients know the topics of a cluster that takes over, by those that they have there, where they are others. What
+/// the last cluster does not have is known as it was there.
 fn first_topic_ids(
-    state: &State,
+    routes: &ClusterRoutes,
     (last, before): (&ClusterId, &Topology),
-    after: &Topology,
+    (target, after): (&ClusterId, &Topology),
 ) -> FirstTopicIds {
     let has_id = |topic: &&PhysicalTopic| topic.id != [0; 16];
-    let both = after.topics.iter().filter_map(|(name, topic)| {
-        let there = before.topics.get(name).filter(has_id)?;
-        has_id(&topic).then(|| (topic.id, state.routes.first_topic_id(last, there.id)))
+    let ids = after.topics.iter().filter(|(_, topic)| has_id(topic));
+    let ids = ids.map(|(name, topic)| {
+        let first = match before.topics.get(name).filter(has_id) {
+            Some(there) => routes.first_topic_id(last, there.id),
+            None => routes.first_topic_id(target, topic.id),
+        };
+        (topic.id, first)
     });
-    both.filter(|(id, first)| id != first).collect()
+    ids.filter(|(id, first)| id != first).collect()
 }
 
 impl Switching<'_> {
@@ -280,7 +285,7 @@ impl Switching<'_> {
         else {
             return Ok(());
         };
-        let first_ids = first_topic_ids(state, (last, &before), &after);
+        let first_ids = first_topic_ids(&state.routes, (last, &before), (&self.target, &after));
         let known = state.routes.first_topic_ids.get(&self.target);
         if known.map_or(first_ids.is_empty(), |known| **known == first_ids) {
             return Ok(());
@@ -352,5 +357,49 @@ impl Switching<'_> {
         };
         // Late or not, sessions have ended by then.
         let _ = timeout_at(deadline, states.wait_for(is_drained)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(topics: &[(&str, u8)]) -> Topology {
+        let topics = topics.iter().map(|(name, id)| {
+            let topic = PhysicalTopic {
+                id: [*id; 16],
+                partitions: 1,
+            };
+            (name.parse().unwrap(), topic)
+        });
+        Topology {
+            topics: Arc::new(topics.collect()),
+            ..Topology::default()
+        }
+    }
+
+    #[test]
+    fn topics_are_known_by_the_ids_that_they_had_first_however_often_requests_are_switched() {
+        let [main, spare]: [ClusterId; 2] = ["main", "spare"].map(|name| name.parse().unwrap());
+        let mut routes = ClusterRoutes::default();
+        let mut switch = |(last, before): (&ClusterId, &[(&str, u8)]),
+                          (target, after): (&ClusterId, &[(&str, u8)])| {
+            let ids = first_topic_ids(&routes, (last, &with(before)), (target, &with(after)));
+            let told: Vec<(u8, u8)> = ids.iter().map(|(id, first)| (id[0], first[0])).collect();
+            let kept = routes.first_topic_ids.entry(target.clone()).or_default();
+            **kept = ids;
+            told
+        };
+        let there = [("a", 11), ("b", 12), ("old", 0)];
+        assert_eq!(
+            switch((&main, &[("a", 1), ("b", 2), ("old", 3)]), (&spare, &there)),
+            [(11, 1), (12, 2)]
+        );
+        // `b` was created again, and `c` is new, while the stand-in served.
+        let (there, here) = ([("a", 11), ("b", 22), ("c", 33)], [("a", 1), ("b", 4), ("c", 5)]);
+        assert_eq!(switch((&spare, &there), (&main, &here)), [(4, 22), (5, 33)]);
+        // `c` is gone on the stand-in: clients go on knowing it here as they do.
+        assert_eq!(switch((&main, &here), (&spare, &[("a", 11)])), [(11, 1)]);
+        assert_eq!(switch((&spare, &[("a", 11)]), (&main, &here)), [(4, 22), (5, 33)]);
     }
 }
