@@ -1,5 +1,5 @@
 //! Clients at their default settings whose gateway node, or whose broker, is killed again and again: for how long each of them
-//! hears nothing, and that nothing is lost or doubled. `make failover`.
+//! hears nothing, and that nothing is lost or doubled; and that they go on through the one node that is left. `make failover`.
 
 use std::collections::BTreeMap;
 use std::process::Child;
@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use klamm::quickstart::admin;
 
 use super::paced::{ALIAS, Clients, Deed, Said, now_ms, times};
+use crate::leases::allow;
 use crate::scene::{CLUSTER, Scene, eventually};
 
 const VCLUSTER: &str = "paced";
@@ -194,6 +195,22 @@ impl Drop for Restarted {
     }
 }
 
+/// Kills all nodes but the first, which an operator has decide by itself; how long it took until all clients had gone on through it.
+fn leave_one(scene: &mut Scene, clients: &mut Clients) -> Result<Duration> {
+    let begun = Instant::now();
+    for node in &mut scene.stage.nodes_mut()[1..] {
+        node.kill();
+    }
+    allow(scene, 600)?;
+    clients.go_on_after(now_ms())?;
+    let took = begun.elapsed();
+    for node in &mut scene.stage.nodes_mut()[1..] {
+        node.restart()?;
+        node.await_ready()?;
+    }
+    Ok(took)
+}
+
 fn kill_nodes(scene: &mut Scene, kills: usize) -> Result<Vec<String>> {
     scene.topic(THROUGH, 1)?;
     scene.vcluster(VCLUSTER, &[(ALIAS, THROUGH)])?;
@@ -206,8 +223,11 @@ fn kill_nodes(scene: &mut Scene, kills: usize) -> Result<Vec<String>> {
         }
         all.push(kill_node(scene, &mut clients)?);
     }
+    let alone = leave_one(scene, &mut clients)?;
     let said = clients.finish(scene, THROUGH)?;
-    let mut lines = Vec::new();
+    let mut lines = vec![format!(
+        "one node of three is left, and decides: all clients went on after {alone:.1?}"
+    )];
     for (who, is_leader) in [
         ("the leading node is killed", true),
         ("another node is killed", false),

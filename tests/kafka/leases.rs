@@ -100,7 +100,8 @@ fn deciding(scene: &Scene) -> Result<Value> {
     Ok(scene::json(&answer.body)?["deciding"].clone())
 }
 
-fn allow(scene: &Scene, seconds: u32) -> Result<()> {
+/// Has the first node decide by itself for so long, whatever it hears of others.
+pub(crate) fn allow(scene: &Scene, seconds: u32) -> Result<()> {
     let body = json!({ "seconds": seconds });
     let answer = scene
         .stage
