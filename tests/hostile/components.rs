@@ -211,9 +211,15 @@ impl Stand {
 
     /// The value of a metric for a kind of component.
     fn metric(&self, name: &str, kind: &str) -> u64 {
-        let line = format!("{name}{{component=\"{kind}\"}} ");
+        self.figure(&format!("{name}{{component=\"{kind}\"}}"))
+    }
+
+    /// The value of a metric with its labels; 0 while there is none.
+    fn figure(&self, series: &str) -> u64 {
         let metrics = self.get("/metrics");
-        let value = metrics.lines().find_map(|text| text.strip_prefix(&line));
+        let value = metrics
+            .lines()
+            .find_map(|text| text.strip_prefix(series)?.strip_prefix(' '));
         value.map_or(0, |value| value.trim().parse().unwrap())
     }
 
@@ -252,10 +258,7 @@ impl Stand {
 
     /// How often the keys of the OAuth provider were read.
     fn key_reads(&self) -> u64 {
-        let line = "klamm_oauth_key_reads_total{outcome=\"ok\",provider=\"id\"} ";
-        let metrics = self.get("/metrics");
-        let value = metrics.lines().find_map(|text| text.strip_prefix(line));
-        value.map_or(0, |value| value.trim().parse().unwrap())
+        self.figure("klamm_oauth_key_reads_total{outcome=\"ok\",provider=\"id\"}")
     }
 
     /// A change that is made now is seen by clients, which takes most of what a node consists of.

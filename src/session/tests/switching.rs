@@ -83,10 +83,8 @@ async fn a_connection_ends_whose_broker_does_not_answer_in_time() {
     until_drained(&gateway).await;
 }
 
-/// A client that is gone does not see the answer, but its request is carried out.
-#[actix::test]
-async fn who_is_gone_is_off_the_way_when_the_broker_has_answered() {
-    let gateway = Gateway::start(limits(), |_| Deed::Later(4 * A_MOMENT, vec![0, 0])).await;
+/// A client asks for something, and is gone when the broker has the request.
+async fn ask_and_be_gone(gateway: &Gateway) {
     let mut client = gateway.log_in().await;
     client.send(&heartbeat(5)).await;
     while gateway.broker.keys().is_empty() {
@@ -94,6 +92,13 @@ async fn who_is_gone_is_off_the_way_when_the_broker_has_answered() {
     }
     client.send(&[0xff; 4]).await;
     gateway.expect_end("frame_length").await;
+}
+
+/// A client that is gone does not see the answer, but its request is carried out.
+#[actix::test]
+async fn who_is_gone_is_off_the_way_when_the_broker_has_answered() {
+    let gateway = Gateway::start(limits(), |_| Deed::Later(4 * A_MOMENT, vec![0, 0])).await;
+    ask_and_be_gone(&gateway).await;
     gateway.expect_sessions(0).await;
     fence(&gateway, true);
     assert!(!gateway.door.passage.is_drained(), "it was not answered yet");
@@ -104,13 +109,7 @@ async fn who_is_gone_is_off_the_way_when_the_broker_has_answered() {
 #[actix::test]
 async fn who_is_gone_is_not_waited_for_long() {
     let gateway = Gateway::start(limits(), |_| Deed::Nothing).await;
-    let mut client = gateway.log_in().await;
-    client.send(&heartbeat(5)).await;
-    while gateway.broker.keys().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    client.send(&[0xff; 4]).await;
-    gateway.expect_end("frame_length").await;
+    ask_and_be_gone(&gateway).await;
     fence(&gateway, true);
     until_drained(&gateway).await;
 }
