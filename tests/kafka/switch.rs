@@ -193,8 +193,7 @@ fn requests_are_switched_there_and_back_while_clients_are_under_way() -> Result<
 
     // A rehearsal takes as long as it takes, and producers are to be under way when requests are switched.
     let consumer = start_consumer(&scene, &user)?;
-    let written_first = scene.kcat(&user, &["-P", "-t", "orders"], &format!("{FIRST}\n"))?;
-    ensure!(written_first.status.success(), "{}", written_first.all());
+    write_first(&scene, &user)?;
     eventually("the group reads", || Ok(!lines(&consumer.output()).is_empty()))?;
     groups_are_rehearsed(&scene)?;
     let producer = start_producer(&scene, &user)?;
@@ -212,11 +211,7 @@ fn requests_are_switched_there_and_back_while_clients_are_under_way() -> Result<
         Ok((said, sent))
     })?;
     eprintln!("{said}");
-    let (id_there, epoch_there) = identity(&user)?;
-    ensure!(
-        id_there == id && epoch_there > epoch,
-        "clients take the topic for another one: {id} {epoch}, {id_there} {epoch_there}"
-    );
+    let epoch_there = goes_on(&user, (id, epoch))?;
 
     let (last, next) = (written(&scene, CLUSTER)?, written(&scene, THIRD)?);
     let left = last
@@ -252,11 +247,23 @@ fn requests_are_switched_there_and_back_while_clients_are_under_way() -> Result<
     })?;
     consumer.end();
     back(&scene, &user, &before)?;
-    let (id_here, epoch_here) = identity(&user)?;
+    goes_on(&user, (id, epoch_there)).map(drop)
+}
+
+/// Has clients take the topic for the same one after a switch, of which they have newer news; the epoch of its leader.
+fn goes_on(user: &Login, (id, epoch): (Uuid, i32)) -> Result<i32> {
+    let (id_now, epoch_now) = identity(user)?;
     ensure!(
-        id_here == id && epoch_here > epoch_there,
-        "clients take the topic for another one: {id} {epoch_there}, {id_here} {epoch_here}"
+        id_now == id && epoch_now > epoch,
+        "clients take the topic for another one: {id} {epoch}, {id_now} {epoch_now}"
     );
+    Ok(epoch_now)
+}
+
+/// Writes the record that the group reads before anybody else writes.
+fn write_first(scene: &Scene, user: &Login) -> Result<()> {
+    let written = scene.kcat(user, &["-P", "-t", "orders"], &format!("{FIRST}\n"))?;
+    ensure!(written.status.success(), "{}", written.all());
     Ok(())
 }
 
