@@ -33,10 +33,11 @@ faults:
 	$(CARGO) build --workspace --locked
 	chaos/faults.sh $(ARGS)
 
-# Nodes that make a mistake with leases on purpose, each under the fault that shows it: every one must be found. About eight
+# Nodes that make a mistake on purpose, each under the fault that shows it: every one must be found. About twelve
 # minutes. ARGS="60 7" for a minute each, from the seed 7.
 planted:
 	chaos/planted.sh build
+	$(CARGO) build --workspace --locked
 	chaos/planted.sh $(ARGS)
 
 # Mutated input for everything that reads bytes from outside. ARGS="--seconds 600 --seed 7" for longer, or again.

@@ -8,8 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly all=(none pause-follower pause-leader isolate-follower isolate-leader kill-leader one-way late-follower lease-clock
   day-clock full-disk slow-disk drain snapshot members)
-# Those in which no right comes and goes: of disks, and of two Kafka clusters.
-readonly others=(corrupt backup switch)
+# Those in which no right comes and goes: of disks, of two Kafka clusters, and of two versions.
+readonly others=(corrupt backup switch upgrade)
 if [[ "${1:-}" == list ]]; then
   printf '%s\n' "${all[@]}"
   exit

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # planted.sh build: makes the nodes that can make mistakes, and puts them beside the others.
-# planted.sh [SECONDS] [SEED]: nodes that make a mistake with leases, disks or switches on purpose, one mistake after the other,
-# each under the fault that shows it. Each must be found. The end says what went unnoticed.
+# planted.sh [SECONDS] [SEED]: nodes that make a mistake with leases, disks, members, switches or upgrades on purpose, one
+# after the other, each under the fault that shows it. Each must be found. The end says what went unnoticed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -19,10 +19,12 @@ readonly seconds="${1:-40}" seed="${2:-$RANDOM}"
 unnoticed=()
 
 planted() { # MISTAKE WHAT-IS-FOUND FAULT…
-  local output
+  local output program=(--binary "$binary")
+  # Whose nodes make no mistakes until they are upgraded.
+  [[ "$3" == upgrade ]] && program=(--binary "$directory/klamm")
   echo
   echo "=== $1"
-  output="$("$cargo" run --quiet --locked -p klamm-chaos -- --binary "$binary" \
+  output="$("$cargo" run --quiet --locked -p klamm-chaos -- "${program[@]}" \
     "${@:3}" --mistake "$1" --seconds "$seconds" --seed "$seed")"
   printf '%s\n' "$output"
   [[ "$output" == *"$2"*"verdict: INVALID"* ]] || unnoticed+=("$1 under ${*:3}")
@@ -41,9 +43,11 @@ lease not-confirmed isolate-leader
 lease from-receipt late-follower
 lease no-margin lease-clock
 lease counts-before-shown isolate-follower
+planted number-given-twice "was given twice" rights members
 planted copies-taken "began with an old copy and serves" corrupt
 planted opened-at-once "requests reached a cluster that was left" switch
 planted marks-kept "errors after which they give up" switch
+planted raised-too-early "raised while an older node is there" upgrade
 
 echo
 if ((${#unnoticed[@]})); then

@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use actix_web::dev::Server;
-use klamm_raft::model::{Ability, Level, ListenerName, Liveness, NodeRecord, Speech, Unopened};
+use klamm_raft::model::{Ability, ListenerName, Liveness, NodeRecord, Speech, Unopened};
 use klamm_raft::{Node, NotReady, RaftConfig, Readiness, StartError, Tuning};
 use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
@@ -121,6 +121,7 @@ impl AppError {
             Self::Control(ControlError::OtherSigningKey { .. }) => true,
             Self::Raft(error) => error.is_final(),
             Self::Join(NotReady::Removed { .. } | NotReady::OldCopy { .. }) => true,
+            Self::Join(NotReady::Refused(refusal)) => refusal.is_final_for_node(),
             // Files, addresses and certificates come and go.
             _ => false,
         }
@@ -491,9 +492,13 @@ async fn raft_config(config: &Config, followers: Followers<'_>) -> Result<RaftCo
 
 /// The levels and features that this version of klamm can work with.
 fn ability() -> Ability {
+    #[cfg(not(feature = "planted"))]
+    let highest = klamm_raft::model::Level::NEWEST;
+    #[cfg(feature = "planted")]
+    let highest = klamm_raft::planted::highest_level();
     Ability {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        highest: Level::NEWEST,
+        highest,
         // A clock before 1970 makes the level wait for somebody who raises it.
         since_s: unix_time::now_s().unwrap_or(u64::MAX),
     }

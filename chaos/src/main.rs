@@ -5,6 +5,7 @@
 
 mod disks;
 mod faults;
+mod findings;
 mod history;
 mod invariants;
 #[allow(unreachable_pub, reason = "public where it is at home")]
@@ -12,7 +13,9 @@ mod invariants;
 mod ports;
 mod relay;
 mod rights;
+mod run_arguments;
 mod switch;
+mod upgrade;
 mod verdict;
 mod wire;
 mod workload;
@@ -24,11 +27,12 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use disks::DiskArguments;
 use faults::Faults;
 use history::History;
 use rights::RightsArguments;
+use run_arguments::RunArguments;
 use switch::SwitchArguments;
+use upgrade::UpgradeArguments;
 use verdict::Verdict;
 use world::{World, WorldSetup};
 
@@ -57,11 +61,13 @@ enum Action {
     /// Takes rights away under one kind of fault, and looks whether any node still allows what they gave.
     Rights(RightsArguments),
     /// Damages files, gives nodes old copies of theirs, and starts copies beside nodes that run.
-    Corrupt(DiskArguments),
+    Corrupt(RunArguments),
     /// Makes backups under load, loses disks, and brings the cluster back.
-    Backup(DiskArguments),
+    Backup(RunArguments),
     /// Switches requests from one Kafka cluster to another and back, and looks in what order they reach the brokers.
     Switch(SwitchArguments),
+    /// Upgrades nodes one by one under load, and back, raises the feature level, and starts an older node.
+    Upgrade(UpgradeArguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -75,6 +81,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Some(Action::Corrupt(arguments)) => return disks::corrupt(arguments, &binary),
         Some(Action::Backup(arguments)) => return disks::backup(arguments, &binary),
         Some(Action::Switch(arguments)) => return switch::run(arguments, &binary),
+        Some(Action::Upgrade(arguments)) => return upgrade::run(arguments, &binary),
         None => {}
     }
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));

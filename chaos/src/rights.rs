@@ -181,6 +181,7 @@ fn judge(
 ) -> ExitCode {
     say(&effects.to_string());
     say(tally.to_string().trim_end());
+    violations.extend(effects.wrong.iter().cloned());
     let wrong = tally.sum(|node| &node.wrong);
     if wrong > 0 {
         violations.push(format!("{wrong} requests were allowed after the right was gone"));

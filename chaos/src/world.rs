@@ -77,7 +77,6 @@ impl WorldSetup {
 /// The nodes, and where they keep their data.
 #[derive(Debug)]
 pub(crate) struct World {
-    binary: PathBuf,
     nodes: Vec<Node>,
     /// One that joins them for a while.
     guest: Node,
@@ -92,6 +91,8 @@ pub(crate) struct World {
 #[derive(Debug)]
 struct Node {
     id: usize,
+    /// The program that it is, or is next.
+    binary: PathBuf,
     variables: Vec<(String, String)>,
     admin_port: u16,
     data: PathBuf,
@@ -103,9 +104,7 @@ struct Node {
 impl World {
     /// Starts the nodes and creates the virtual cluster that the clients use.
     pub(crate) fn start(binary: &Path, surroundings: &WorldSetup) -> anyhow::Result<Self> {
-        let binary = binary
-            .canonicalize()
-            .with_context(|| format!("{} is missing; make it with: cargo build", binary.display()))?;
+        let binary = there(binary)?;
         let directory = tempfile::Builder::new().prefix("klamm-chaos-").tempdir()?;
         let ports = PortBlock::take()?;
         let links = match surroundings.links {
@@ -117,6 +116,7 @@ impl World {
             let own = variables(id, &data, &ports, &links);
             Node {
                 id,
+                binary: binary.clone(),
                 variables: own.into_iter().chain(surroundings.variables(id)).collect(),
                 admin_port: ports.port(first_port(id) + ADMIN_PORT),
                 data,
@@ -134,8 +134,7 @@ impl World {
             None => Vec::new(),
         };
         let mut world = Self {
-            binary,
-            guest: Node::guest(directory.path(), &ports, surroundings),
+            guest: Node::guest((directory.path(), binary.clone()), &ports, surroundings),
             nodes,
             links,
             volumes,
@@ -213,7 +212,13 @@ impl World {
     }
 
     pub(crate) fn start_node(&mut self, id: usize) -> anyhow::Result<()> {
-        self.nodes[id].start(&self.binary)
+        self.nodes[id].start()
+    }
+
+    /// Has a node be another program when it is started next.
+    pub(crate) fn install(&mut self, id: usize, binary: &Path) -> anyhow::Result<()> {
+        self.nodes[id].binary = there(binary)?;
+        Ok(())
     }
 
     /// SIGKILL: nothing is flushed, nobody is told.
@@ -363,6 +368,13 @@ impl World {
     }
 }
 
+/// A program, by a path that holds wherever one is.
+fn there(binary: &Path) -> anyhow::Result<PathBuf> {
+    binary
+        .canonicalize()
+        .with_context(|| format!("{} is missing; make it with: cargo build", binary.display()))
+}
+
 /// A relay for each node to each other one.
 fn relays(ports: &PortBlock) -> anyhow::Result<Vec<Link>> {
     let mut links = Vec::new();
@@ -425,12 +437,12 @@ impl Node {
         Ok(())
     }
 
-    fn start(&mut self, binary: &Path) -> anyhow::Result<()> {
+    fn start(&mut self) -> anyhow::Result<()> {
         let log = File::options().create(true).append(true).open(&self.log)?;
         // It ends with this program, however that ends: the thread that starts it is the one that lives longest.
         let process = Command::new("setpriv")
             .args(["--pdeathsig", "KILL"])
-            .arg(binary)
+            .arg(&self.binary)
             .arg("serve")
             .env_clear()
             .envs(self.variables.iter().cloned())

@@ -255,6 +255,18 @@ impl Refusal {
         self.about().1
     }
 
+    /// Whether a node that cannot work with its cluster for this reason is refused however often it is started: somebody must change
+    /// its version, configuration or data directory first.
+    pub fn is_final_for_node(&self) -> bool {
+        matches!(
+            self,
+            Self::NodeRemoved { .. }
+                | Self::NodeIdUsed { .. }
+                | Self::NodeTooOld { .. }
+                | Self::TooFewPorts { .. }
+        )
+    }
+
     /// The lowest feature level that has everything in it. Only what has that level is refused with it: answers are
     /// remembered in the state.
     pub(crate) fn level(&self) -> Level {

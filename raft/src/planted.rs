@@ -7,14 +7,18 @@ compile_error!("the feature `planted` breaks what Klamm promises, on purpose: on
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::model::Level;
+
 /// The variable that names the mistake.
 const MISTAKE: &str = "PLANTED_MISTAKE";
 /// The variable that says how a clock runs: how fast, and how many seconds it is ahead, as `1.05 3600`.
 const CLOCK: &str = "PLANTED_CLOCK";
+/// The variable that says that the process knows a level that no version has yet: `next`.
+const LEVEL: &str = "PLANTED_LEVEL";
 /// So many requests are looked at by one reading of an old clock.
 const OLD_FOR: u64 = 64;
 
-/// A mistake that one could make with leases, with data directories, or with switches between physical clusters.
+/// A mistake that one could make with leases, data directories, members, feature levels, or switches between physical clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlantedMistake {
     /// A change is acknowledged when it is committed.
@@ -41,10 +45,14 @@ pub enum PlantedMistake {
     OpenedAtOnce,
     /// Producer ids are marked as they were when requests come back to a physical cluster.
     MarksKept,
+    /// A node gets the number of one that was removed.
+    NumberGivenTwice,
+    /// The feature level is raised although a node does not know it.
+    RaisedTooEarly,
 }
 
 /// By their names.
-const MISTAKES: [(&str, PlantedMistake); 12] = [
+const MISTAKES: [(&str, PlantedMistake); 14] = [
     ("acknowledged-at-commit", PlantedMistake::AcknowledgedAtCommit),
     ("lease-ignored", PlantedMistake::LeaseIgnored),
     ("view-first", PlantedMistake::ViewFirst),
@@ -57,6 +65,8 @@ const MISTAKES: [(&str, PlantedMistake); 12] = [
     ("copies-taken", PlantedMistake::CopiesTaken),
     ("opened-at-once", PlantedMistake::OpenedAtOnce),
     ("marks-kept", PlantedMistake::MarksKept),
+    ("number-given-twice", PlantedMistake::NumberGivenTwice),
+    ("raised-too-early", PlantedMistake::RaisedTooEarly),
 ];
 
 /// Whether this process makes a mistake.
@@ -75,6 +85,18 @@ pub fn is_planted(mistake: PlantedMistake) -> bool {
         )
     });
     *PLANTED == Some(mistake)
+}
+
+/// The highest level that this process knows.
+///
+/// # Panics
+/// The variable says something else than `next`.
+pub fn highest_level() -> Level {
+    match std::env::var(LEVEL) {
+        Err(_) => Level::NEWEST,
+        Ok(text) if text == "next" => Level::NEXT,
+        Ok(text) => panic!("{LEVEL}: {text} is not next"),
+    }
 }
 
 /// Whether a change is acknowledged when it is committed.
@@ -132,7 +154,7 @@ pub(crate) fn moment_of_request(now: u64) -> u64 {
     if !is_planted(PlantedMistake::OldClock) {
         return now;
     }
-    if REQUESTS.fetch_add(1, Ordering::AcqRel) % OLD_FOR == 0 {
+    if REQUESTS.fetch_add(1, Ordering::AcqRel).is_multiple_of(OLD_FOR) {
         READ.store(now, Ordering::Release);
     }
     READ.load(Ordering::Acquire)

@@ -23,7 +23,7 @@ const MOST_AMPLIFICATION: usize = 200;
 const FREE_BYTES: usize = 32 << 10;
 
 const END_TXN: i16 = 26;
-/// What a broker is asked in place of an EndTxn for a transaction that is on another physical cluster.
+/// The request that a broker gets in place of an EndTxn for a transaction that is on another physical cluster.
 const INIT_PRODUCER_ID_V4: (i16, i16) = (22, 4);
 
 #[test]

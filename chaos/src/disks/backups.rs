@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-use super::{DiskFindings, WARM_UP, WRITERS};
+use super::{WARM_UP, WRITERS};
+use crate::findings::Findings;
 use crate::history::{History, Operation};
 use crate::invariants::acknowledged_survives;
 use crate::say;
@@ -36,7 +37,7 @@ pub(super) fn make_key(directory: &Path) -> anyhow::Result<String> {
 /// A part of a run: one loss and what comes of it.
 struct DiskLoss<'a> {
     world: &'a mut World,
-    findings: &'a mut DiskFindings,
+    findings: &'a mut Findings,
     files: &'a Path,
     turn: usize,
 }
@@ -45,7 +46,7 @@ pub(super) fn run(
     world: &mut World,
     files: &Path,
     (random, limit): (&mut fastrand::Rng, Duration),
-    findings: &mut DiskFindings,
+    findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let deadline = Instant::now() + limit;
     let mut turn = 0;

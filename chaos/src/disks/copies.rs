@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::{DiskFindings, WRITERS};
+use super::WRITERS;
+use crate::findings::Findings;
 use crate::history::{History, Told, Wish};
 use crate::say;
 use crate::workload;
@@ -28,7 +29,7 @@ pub(super) fn run(
     world: &mut World,
     history: &History,
     random: &mut fastrand::Rng,
-    findings: &mut DiskFindings,
+    findings: &mut Findings,
 ) -> anyhow::Result<()> {
     for turn in 0..OLD {
         // In the last turn nobody has run meanwhile.
@@ -53,7 +54,7 @@ fn old_copy(
     world: &mut World,
     history: &History,
     (node, are_all_stopped): (usize, bool),
-    findings: &mut DiskFindings,
+    findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let (old, latest) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let writers = workload::start(world, history, WRITERS);
@@ -87,11 +88,7 @@ fn old_copy(
 }
 
 /// A copy begins while the node runs, waits, and is told when the node has done more than it knows.
-fn beside(
-    world: &mut World,
-    (node, turn): (usize, usize),
-    findings: &mut DiskFindings,
-) -> anyhow::Result<()> {
+fn beside(world: &mut World, (node, turn): (usize, usize), findings: &mut Findings) -> anyhow::Result<()> {
     std::thread::sleep(QUIET);
     world.copy_starts(node)?;
     let until = std::time::Instant::now() + WAITS;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::DiskFindings;
+use crate::findings::Findings;
 use crate::say;
 use crate::world::{NODES, World};
 
@@ -39,7 +39,7 @@ pub(super) fn run(
     world: &mut World,
     random: &mut fastrand::Rng,
     limit: Duration,
-    findings: &mut DiskFindings,
+    findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let node = random.usize(0..NODES);
     world.stop_node(node, || {})?;
@@ -130,7 +130,7 @@ fn start_with(
     world: &mut World,
     node: usize,
     (damaged, how): (&[u8], &str),
-    (counts, findings): (&mut DamageCounts, &mut DiskFindings),
+    (counts, findings): (&mut DamageCounts, &mut Findings),
 ) -> anyhow::Result<()> {
     let kept = fs::read(world.file(node))?;
     if kept == damaged {

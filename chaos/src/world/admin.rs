@@ -198,6 +198,20 @@ impl Admin {
         self.get("cluster").ok()?["term"].as_u64()
     }
 
+    /// The feature level of the cluster.
+    pub(crate) fn level(&self) -> Option<u8> {
+        u8::try_from(self.get("cluster").ok()?["featureLevel"].as_u64()?).ok()
+    }
+
+    /// The highest level that each node knows.
+    pub(crate) fn known_levels(&self) -> Option<Vec<u8>> {
+        let status = self.get("cluster").ok()?;
+        let levels = status["nodes"].as_array()?.iter();
+        levels
+            .map(|node| u8::try_from(node["highestLevel"].as_u64()?).ok())
+            .collect()
+    }
+
     pub(super) fn sees_all_nodes_up(&self) -> bool {
         let Ok(status) = self.get("cluster") else {
             return false;

@@ -55,7 +55,7 @@ impl World {
         let node = &self.nodes[id];
         let output = Command::new("timeout")
             .arg(COMMAND_SECONDS)
-            .arg(&self.binary)
+            .arg(&node.binary)
             .args(words)
             .env_clear()
             .envs(node.variables.iter().cloned())
@@ -144,6 +144,7 @@ impl World {
         });
         let copy = Node {
             id: NODES,
+            binary: node.binary.clone(),
             variables: variables.collect(),
             admin_port: guest.admin_port,
             log: guest.log.with_file_name("copy.log"),
@@ -152,7 +153,7 @@ impl World {
             is_paused: false,
         };
         self.guest = copy;
-        self.guest.start(&self.binary)
+        self.guest.start()
     }
 
     pub(crate) fn does_copy_decide(&self) -> bool {

@@ -1,6 +1,6 @@
 //! A fourth node, which comes and goes: it joins with an empty disk, comes to vote, is removed, and is told so.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -20,7 +20,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 impl Node {
     /// The guest, which has not come yet.
-    pub(super) fn guest(directory: &Path, ports: &PortBlock, surroundings: &WorldSetup) -> Self {
+    pub(super) fn guest(
+        (directory, binary): (&Path, PathBuf),
+        ports: &PortBlock,
+        surroundings: &WorldSetup,
+    ) -> Self {
         let data = directory.join("data-guest");
         let port = |place: u16| ports.port(first_port(NODES) + place).to_string();
         let seeds: Vec<String> = (0..NODES).map(|id| peer_address(ports, id).to_string()).collect();
@@ -36,6 +40,7 @@ impl Node {
         ];
         Self {
             id: NODES,
+            binary,
             variables: variables
                 .map(|(name, value)| (name.to_owned(), value))
                 .into_iter()
@@ -73,7 +78,7 @@ impl World {
         if self.guest.data.exists() {
             std::fs::remove_dir_all(&self.guest.data)?;
         }
-        self.guest.start(&self.binary)?;
+        self.guest.start()?;
         let admin = self.guest_admin();
         let mut id = None;
         self.until("the guest joins", |world| {
@@ -113,7 +118,7 @@ impl World {
                 code == Some(EXIT_CONFIG),
                 "the guest was removed, and ended with {code:?}"
             );
-            self.guest.start(&self.binary)?;
+            self.guest.start()?;
         }
         let code = self.guest.end()?;
         ensure!(

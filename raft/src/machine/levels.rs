@@ -3,6 +3,8 @@
 use crate::command::Command;
 use crate::model::{Level, NodeId, NodeRecord, State};
 use crate::outcome::{Outcome, Refusal};
+#[cfg(feature = "planted")]
+use crate::planted::PlantedMistake;
 
 /// Whether the level has everything that is in a command.
 pub(crate) fn check(state: &State, command: &Command) -> Result<(), Refusal> {
@@ -42,6 +44,8 @@ pub(super) fn raise(state: &mut State, to: Level) -> Result<Outcome, Refusal> {
         .nodes
         .iter()
         .filter(|(_, record)| record.ability.highest < to);
+    #[cfg(feature = "planted")]
+    let behind = behind.filter(|_| !crate::planted::is_planted(PlantedMistake::RaisedTooEarly));
     let nodes: Vec<u64> = behind.map(|(id, _)| id.0).collect();
     if !nodes.is_empty() || state.nodes.is_empty() {
         return Err(Refusal::LevelNotEverywhere { to, nodes });

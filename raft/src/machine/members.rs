@@ -7,6 +7,8 @@ use crate::model::{
     Departure, Limit, Liveness, NewNode, NodeId, Revision, Roster, State, VoterGoal, VoterPlan,
 };
 use crate::outcome::{Outcome, Refusal};
+#[cfg(feature = "planted")]
+use crate::planted::{PlantedMistake, is_planted};
 
 use super::{levels, nodes};
 
@@ -39,6 +41,11 @@ fn admit(state: &mut State, new: NewNode) -> Result<Outcome, Refusal> {
     }
     check_address(&new.address)?;
     let last = state.last_node_id().max(new.above.0);
+    #[cfg(feature = "planted")]
+    let last = match is_planted(PlantedMistake::NumberGivenTwice) {
+        true => state.nodes.last_key_value().map_or(0, |(id, _)| id.0),
+        false => last,
+    };
     let id = match new.wants {
         Some(wanted) if wanted.0 <= last => {
             return Err(Refusal::NodeIdUsed {

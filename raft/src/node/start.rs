@@ -90,10 +90,7 @@ impl StartError {
     pub fn is_final(&self) -> bool {
         match self {
             Self::Store(error) => error.is_final(),
-            Self::Refused(refusal) => matches!(
-                refusal,
-                Refusal::NodeRemoved { .. } | Refusal::NodeIdUsed { .. } | Refusal::TooFewPorts { .. }
-            ),
+            Self::Refused(refusal) => refusal.is_final_for_node(),
             Self::NotAmongPeers(_)
             | Self::NoNumber
             | Self::NoListenAddress
