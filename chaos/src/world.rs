@@ -83,7 +83,7 @@ pub(crate) struct World {
     links: Vec<Link>,
     /// Of each node, where they have such.
     volumes: Vec<Volume>,
-    directory: Option<TempDir>,
+    directory: TempDir,
     /// Held, so that a node which comes back finds its ports free.
     ports: PortBlock,
 }
@@ -138,7 +138,7 @@ impl World {
             nodes,
             links,
             volumes,
-            directory: Some(directory),
+            directory,
             ports,
         };
         for id in 0..NODES {
@@ -364,7 +364,8 @@ impl World {
 
     /// Keeps logs and data after the run.
     pub(crate) fn keep(&mut self) -> PathBuf {
-        self.directory.take().map(TempDir::keep).unwrap_or_default()
+        self.directory.disable_cleanup(true);
+        self.directory.path().to_owned()
     }
 }
 
