@@ -29,10 +29,10 @@ pub(crate) fn corrupt(arguments: &RunArguments, binary: &Path) -> anyhow::Result
     std::thread::sleep(WARM_UP);
     writers.stop();
     let mut findings = Findings::default();
-    damage::run(&mut world, &mut random, limit, &mut findings)?;
-    copies::run(&mut world, &history, &mut random, &mut findings)?;
-    findings.compare(&world, &history)?;
-    Ok(findings.verdict(&mut world))
+    let went = damage::run(&mut world, &mut random, limit, &mut findings)
+        .and_then(|()| copies::run(&mut world, &history, &mut random, &mut findings))
+        .and_then(|()| findings.compare(&world, &history));
+    findings.conclude(went, &mut world)
 }
 
 /// Makes backups under load, loses disks, and brings the cluster back.
@@ -44,6 +44,6 @@ pub(crate) fn backup(arguments: &RunArguments, binary: &Path) -> anyhow::Result<
     setup.of_all.push(("KLAMM_BACKUP_KEY_FILE", key));
     let mut world = World::start(binary, &setup)?;
     let mut findings = Findings::default();
-    backups::run(&mut world, files.path(), (&mut random, limit), &mut findings)?;
-    Ok(findings.verdict(&mut world))
+    let went = backups::run(&mut world, files.path(), (&mut random, limit), &mut findings);
+    findings.conclude(went, &mut world)
 }

@@ -44,8 +44,14 @@ impl Findings {
         Ok(())
     }
 
-    /// Says what was found; logs and data of the nodes are kept unless all is well.
-    pub(crate) fn verdict(&self, world: &mut World) -> ExitCode {
+    /// Says what was found, if the run came to its end or something wrong was found before; logs and data of the nodes are kept
+    /// unless all is well.
+    pub(crate) fn conclude(&self, went: anyhow::Result<()>, world: &mut World) -> anyhow::Result<ExitCode> {
+        if self.violations.is_empty() {
+            went?;
+        } else if let Err(error) = went {
+            say(&format!("the run ended before its time: {error:#}"));
+        }
         let code = pronounce(&self.violations, &self.vacuous);
         if code != ExitCode::SUCCESS {
             say(&format!(
@@ -53,6 +59,6 @@ impl Findings {
                 world.keep().display()
             ));
         }
-        code
+        Ok(code)
     }
 }

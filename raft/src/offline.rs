@@ -10,7 +10,7 @@ mod restore;
 pub use fingerprint::fingerprint;
 pub use founded::{FoundedCluster, OfflineError};
 pub use inspect::{Inspection, inspect};
-pub use recover::recover;
+pub use recover::{Recovery, recover};
 pub use restore::{RestoreChoices, restore};
 
 use std::collections::BTreeSet;
@@ -26,12 +26,12 @@ pub struct NodeHome {
     pub id: NodeId,
     pub data_dir: PathBuf,
     pub storage: Storage,
-    /// All nodes of the cluster, this one included.
+    /// The nodes that a new cluster begins with.
     pub members: BTreeSet<NodeId>,
 }
 
 impl NodeHome {
-    /// That of the node `id`, where `listed` found a cluster; a node that is not among them founds one alone.
+    /// That of the node `id`, where `listed` found a cluster; where none are listed, it founds one alone.
     ///
     /// # Errors
     /// When the number of the node is in its data directory only, and that cannot be read or says none.
@@ -47,9 +47,9 @@ impl NodeHome {
                 .or(founding)
                 .ok_or(OfflineError::NoNumber)?,
         };
-        let members = match listed.contains(&id) {
-            true => listed,
-            false => BTreeSet::from([id]),
+        let members = match listed.is_empty() {
+            false => listed,
+            true => BTreeSet::from([id]),
         };
         Ok(Self {
             id,
@@ -57,5 +57,18 @@ impl NodeHome {
             storage,
             members,
         })
+    }
+
+    /// Gives the file of the data directory the name `klamm.redb.before-recover`, so that the node begins with nothing.
+    ///
+    /// # Errors
+    /// When there is a file of that name already, or the file cannot be renamed.
+    pub fn put_aside(&self) -> Result<(), OfflineError> {
+        store::put_aside(&self.data_dir).map_err(OfflineError::Aside)
+    }
+
+    /// Whether a new cluster begins with this node, among others.
+    fn is_founder(&self) -> bool {
+        self.members.contains(&self.id)
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use klamm_raft::model::NodeId;
 use klamm_raft::{
-    Backup, FoundedCluster, Inspection, NodeHome, OfflineError, RestoreChoices, StorageKey,
+    Backup, FoundedCluster, Inspection, NodeHome, OfflineError, Recovery, RestoreChoices, StorageKey,
     read_backup_header,
 };
 
@@ -126,17 +126,41 @@ pub(super) fn recover(args: &RecoverArgs, variables: &Variables) -> Result<(), F
     }
     let made = (env!("CARGO_PKG_VERSION"), unix_time::now_s().unwrap_or(0));
     let home = home(&config)?;
-    let (founded, backup) = klamm_raft::recover(&home, &args.confirm, made).map_err(unusable)?;
+    let (recovery, backup) = klamm_raft::recover(&home, &args.confirm, made).map_err(unusable)?;
     let content = backup
         .encode(key)
         .map_err(|error| Failure::Failed(Box::new(error)))?;
     write_whole(&args.backup, &content).map_err(|error| Failure::Failed(Box::new(error)))?;
-    print(&format!(
-        "{}{}\n\nWHAT ONLY THE LOST NODES HELD IS GONE, also what was acknowledged: compare with what you know. The old file is klamm.redb.before-recover, beside the new one. No node of the old cluster can come into the new one.\n{}",
-        founding(&home, &founded),
-        backup::counted(backup.state()),
-        others(&home, &founded, &args.backup)
-    ))
+    let held = backup::counted(backup.state());
+    const GONE: &str =
+        "WHAT ONLY THE LOST NODES HELD IS GONE, also what was acknowledged: compare with what you know.";
+    print(&match recovery {
+        Recovery::Founded(founded) => format!(
+            "{}{held}\n\n{GONE} The old file is klamm.redb.before-recover, beside the new one. No node of the old cluster can come into the new one.\n{}",
+            founding(&home, &founded),
+            others(&home, &founded, &args.backup)
+        ),
+        Recovery::BackupOnly => {
+            home.put_aside().map_err(unusable)?;
+            format!(
+                "what node {} held is in {}\n{held}\n\n{GONE} The old file is klamm.redb.before-recover.\n\n{}",
+                home.id,
+                args.backup.display(),
+                founders(&home, &args.backup)
+            )
+        }
+    })
+}
+
+/// Instructions where this node is none of those that a cluster begins with.
+fn founders(home: &NodeHome, file: &Path) -> String {
+    let founders: Vec<String> = home.members.iter().map(NodeId::to_string).collect();
+    format!(
+        "Node {} is none of those that a cluster begins with, by klamm.raft.peers. Restore the nodes {} as if all nodes were lost, each with an empty data directory:\n  klamm cluster restore {}\nThen start all nodes; this one joins with a new number. If those nodes are no more, take klamm.raft.peers out of the configuration and restore this node: others join it.\n",
+        home.id,
+        founders.join(", "),
+        file.display()
+    )
 }
 
 fn founding(home: &NodeHome, founded: &FoundedCluster) -> String {

@@ -325,4 +325,36 @@ fn pods_are_restored_and_recovered_without_their_numbers() {
     for at in 0..4 {
         assert!(set.shows(at, "kept") && set.shows(at, "since"), "pod {at}");
     }
+
+    // Of the four, the one that joined is left.
+    set.create(3, "at-last");
+    set.lose(&[0, 1, 2]);
+    set.delete(3);
+    let seen = set.done(3, &["cluster", "inspect"]);
+    assert!(seen.contains(&id), "{seen}");
+    let printed = set.done(
+        3,
+        &[
+            "cluster",
+            "recover",
+            "--confirm",
+            &id,
+            "--backup",
+            "joined.backup",
+        ],
+    );
+    let said = "Restore the nodes 1, 2, 3 as if all nodes were lost";
+    assert!(
+        printed.contains(said) && printed.contains("what node 6 held is in joined.backup"),
+        "{printed}"
+    );
+    let printed = set.done(0, &["cluster", "restore", "joined.backup"]);
+    let id = new_id(&printed);
+    set.done(1, &["cluster", "restore", "joined.backup", "--cluster-id", &id]);
+    set.start(&[0, 1, 2, 3]);
+    assert_eq!(set.voters(0), [1, 2, 3]);
+    eventually("it joins with a new number", || set.learners(2) == [7]);
+    for at in 0..4 {
+        assert!(set.shows(at, "since") && set.shows(at, "at-last"), "pod {at}");
+    }
 }

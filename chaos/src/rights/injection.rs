@@ -221,11 +221,12 @@ impl Injection<'_> {
     fn come_and_go(&mut self, leader: usize) -> anyhow::Result<()> {
         let is_killed = self.effects.faults.is_multiple_of(2);
         let other = (leader + 1) % NODES;
-        let id = self.world.guest_joins()?;
-        if id <= self.effects.last_guest.max(NODES as u64) {
-            self.effects
-                .wrong
-                .push(format!("the number {id} was given twice"));
+        let given = self.effects.last_guest.max(NODES as u64);
+        let id = self.world.guest_joins(given)?;
+        if id <= given {
+            let wrong = format!("the number {id} was given twice");
+            self.effects.wrong.push(wrong);
+            return self.world.guest_is_killed();
         }
         self.effects.last_guest = id;
         self.world

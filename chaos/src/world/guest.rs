@@ -73,8 +73,8 @@ impl Node {
 }
 
 impl World {
-    /// Has the guest join with an empty disk; its number, once it is up.
-    pub(crate) fn guest_joins(&mut self) -> anyhow::Result<u64> {
+    /// Has the guest join with an empty disk; its number, once it is up or has one that was given before: up to `given`.
+    pub(crate) fn guest_joins(&mut self, given: u64) -> anyhow::Result<u64> {
         if self.guest.data.exists() {
             std::fs::remove_dir_all(&self.guest.data)?;
         }
@@ -83,9 +83,14 @@ impl World {
         let mut id = None;
         self.until("the guest joins", |world| {
             id = admin.node_id();
-            id.is_some_and(|id| world.members().iter().any(|member| is_up(member, id)))
+            id.is_some_and(|id| id <= given || world.members().iter().any(|member| is_up(member, id)))
         })?;
         id.context("its number")
+    }
+
+    /// SIGKILL.
+    pub(crate) fn guest_is_killed(&mut self) -> anyhow::Result<()> {
+        self.guest.kill()
     }
 
     /// Asks a node for a change of the members, until it is on record.

@@ -1,5 +1,6 @@
 //! A new cluster that begins with a state that there was before.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use openraft::BasicNode;
@@ -34,6 +35,11 @@ pub enum OfflineError {
         "the number of this node is not known: klamm.node.id is auto, and the data directory is empty. Set klamm.node.id for this command, and leave it set"
     )]
     NoNumber,
+    #[error(
+        "node {id} is none of those that a cluster begins with, by klamm.raft.peers: restore the nodes {}, and this one joins them with an empty data directory. If those nodes are no more, take klamm.raft.peers out of the configuration: then this node begins alone, and others join it",
+        listed(founders)
+    )]
+    NoFounder { id: NodeId, founders: BTreeSet<NodeId> },
     #[error("{0:?} is no id of a cluster: 32 digits of 0-9 and a-f")]
     NotAnId(String),
     #[error("the operating system provides no random bytes")]
@@ -42,6 +48,11 @@ pub enum OfflineError {
     Unwritable(String),
     #[error("the file cannot be put aside")]
     Aside(#[source] std::io::Error),
+}
+
+fn listed(ids: &BTreeSet<NodeId>) -> String {
+    let ids: Vec<String> = ids.iter().map(NodeId::to_string).collect();
+    ids.join(", ")
 }
 
 /// A cluster that was founded offline.

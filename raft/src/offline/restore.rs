@@ -25,12 +25,18 @@ pub struct RestoreChoices {
 /// one cluster, before they are started.
 ///
 /// # Errors
-/// When there is data already, or it cannot be written.
+/// When the node is none of those that a cluster begins with, when there is data already, or it cannot be written.
 pub fn restore(
     home: &NodeHome,
     backup: &Backup,
     choices: &RestoreChoices,
 ) -> Result<FoundedCluster, OfflineError> {
+    if !home.is_founder() {
+        return Err(OfflineError::NoFounder {
+            id: home.id,
+            founders: home.members.clone(),
+        });
+    }
     let cluster = match &choices.cluster_id {
         Some(id) => id.parse().map_err(|_| OfflineError::NotAnId(id.clone()))?,
         None => FoundingId::random().map_err(|_| OfflineError::Random)?,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use klamm_raft::model::{NodeId, State};
 use klamm_raft::{
-    Backup, FoundedCluster, NodeHome, OfflineError, RestoreChoices, StorageKey, StoreError, inspect, recover,
-    restore,
+    Backup, FoundedCluster, NodeHome, OfflineError, Recovery, RestoreChoices, StorageKey, StoreError,
+    inspect, recover, restore,
 };
 
 use crate::support::{Cluster, LIMIT, eventually, propose};
@@ -121,7 +121,10 @@ async fn what_one_disk_of_three_holds_is_recovered() {
     }
     let other = recover(&home(&cluster, 3), &"0".repeat(32), MADE).unwrap_err();
     assert!(matches!(other, OfflineError::OtherCluster { .. }), "{other}");
-    let (founded, backup) = recover(&home(&cluster, 3), &was, MADE).unwrap();
+    let (recovery, backup) = recover(&home(&cluster, 3), &was, MADE).unwrap();
+    let Recovery::Founded(founded) = recovery else {
+        panic!("{recovery:?}")
+    };
     assert_ne!(founded.cluster_id, was);
     assert_eq!(backup.header().cluster_id(), founded.cluster_id);
     assert!(cluster.data_dir(3).join("klamm.redb.before-recover").exists());
