@@ -3,16 +3,18 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use klamm::quickstart::node::GatewayNode;
+use serde_json::Value;
 
 use super::gaps::longest_gap;
 use super::paced::{ALIAS, Clients, Deed, Said, now_ms, times};
 use crate::growth::{cluster, joining, voters_become, with_role};
-use crate::scene::Scene;
+use crate::scene::{self, Scene};
 
 const NAME: &str = "procedures";
 
@@ -106,6 +108,29 @@ impl Operator {
         Ok(self.node(number).await_ready()?)
     }
 
+    /// Ends nodes, and takes their disks away.
+    fn lose(&mut self, numbers: &[usize]) -> Result<()> {
+        for number in numbers {
+            let node = self.node(*number);
+            node.kill();
+            fs::remove_dir_all(&node.settings().data_dir)?;
+        }
+        Ok(())
+    }
+
+    /// Runs `klamm cluster` on the data directory of a node that does not run.
+    fn offline(&mut self, number: usize, words: &[&str]) -> Result<()> {
+        let output = Command::new(env!("CARGO_BIN_EXE_klamm"))
+            .arg("cluster")
+            .args(words)
+            .env_clear()
+            .envs(self.node(number).settings().environment())
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "cluster {words:?}: {said}");
+        Ok(())
+    }
+
     fn command(&mut self, at: usize, words: &[&str]) -> Result<()> {
         cluster(self.node(at), words).map(drop)
     }
@@ -174,6 +199,22 @@ fn clients_go_on_while_a_cluster_is_run() -> Result<()> {
         operator.command(1, &["remove", "4"])
     })?;
     ensure!(with_role(operator.node(1), "VOTER")? == [1, 2]);
+    operator.does("all nodes are lost, and restored", |operator| {
+        operator.lose(&[1, 2])?;
+        operator.offline(1, &["restore", &backup])?;
+        operator.restart(1)?;
+        operator.restart(2)
+    })?;
+    operator.does("all but one are lost, and recovered", |operator| {
+        operator.lose(&[2])?;
+        let seen: Value = scene::json(&cluster(operator.node(1), &["status", "-o", "json"])?)?;
+        let id = seen["clusterId"].as_str().context("an id")?.to_owned();
+        operator.node(1).kill();
+        let left = format!("{backup}.left");
+        operator.offline(1, &["recover", "--confirm", &id, "--backup", &left])?;
+        operator.restart(1)?;
+        operator.restart(2)
+    })?;
     let Operator {
         scene,
         clients,

@@ -36,10 +36,12 @@ impl SwitchEvidence {
     pub(super) fn violations(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let all = self.turns.iter().zip(&self.crossings).zip(1..);
-        for ((turn, crossing), number) in all.filter(|((_, crossing), _)| crossing.late > 0) {
+        for ((turn, crossing), number) in all.filter(|((_, crossing), _)| !crossing.late.is_empty()) {
             wrong.push(format!(
-                "switch {number} ({:?}): {} requests reached a cluster that was left after the first had reached the next",
-                turn.nodes, crossing.late
+                "switch {number} ({:?}): {} requests reached a cluster that was left after the first had reached the next (API, after): {:?}",
+                turn.nodes,
+                crossing.late.len(),
+                crossing.late
             ));
         }
         if self.early > 0 {
@@ -189,7 +191,7 @@ mod tests {
         };
         let crossing = Crossing {
             entered: 30,
-            late: 0,
+            late: Vec::new(),
             gap: Some(Duration::from_millis(300)),
         };
         let record = |second: u32| Acknowledged {
@@ -221,7 +223,7 @@ mod tests {
         };
         assert_eq!(wrong(|_| {}), "");
         assert!(
-            wrong(|evidence| evidence.crossings[3].late = 2)
+            wrong(|evidence| evidence.crossings[3].late = vec![(0, Duration::ZERO); 2])
                 .contains("switch 4 (Well): 2 requests reached a cluster that was left")
         );
         assert!(wrong(|evidence| evidence.early = 1).contains("before any switch"));

@@ -35,8 +35,8 @@ impl KafkaSide {
 pub(super) struct Crossing {
     /// Requests that reached the cluster that was entered.
     pub(super) entered: u64,
-    /// Requests that reached the one that was left, after the first one had reached the other.
-    pub(super) late: u64,
+    /// Requests that reached the one that was left, after the first one had reached the other: their API keys, and how much later.
+    pub(super) late: Vec<(i16, Duration)>,
     /// From the last request on the one to the first on the other.
     pub(super) gap: Option<Duration>,
 }
@@ -51,6 +51,8 @@ struct Track {
     /// The cluster that may be entered.
     next: Option<KafkaSide>,
     last: Option<Instant>,
+    /// When the cluster was entered that requests are on.
+    since: Option<Instant>,
     crossings: Vec<Crossing>,
     /// Requests that reached a cluster to which nothing was switched yet.
     early: u64,
@@ -62,6 +64,7 @@ impl RequestOrder {
             on: KafkaSide::Main,
             next: None,
             last: None,
+            since: None,
             crossings: Vec::new(),
             early: 0,
         }))
@@ -77,18 +80,22 @@ impl RequestOrder {
         track.next = Some(side);
         track.crossings.push(Crossing {
             entered: 0,
-            late: 0,
+            late: Vec::new(),
             gap: None,
         });
     }
 
-    /// A request reaches a cluster.
-    pub(super) fn reached(&self, side: KafkaSide, now: Instant) {
+    /// A request of an API reaches a cluster.
+    pub(super) fn reached(&self, side: KafkaSide, key: i16, now: Instant) {
         let mut track = self.track();
         let is_new = track.next == Some(side) && track.on != side;
+        let since = track.since;
         if track.on != side && !is_new {
             match track.crossings.last_mut() {
-                Some(crossing) => crossing.late += 1,
+                Some(crossing) => {
+                    let later = since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+                    crossing.late.push((key, later));
+                }
                 None => track.early += 1,
             }
             return;
@@ -97,7 +104,7 @@ impl RequestOrder {
         // Until it is entered, requests go on to the one before.
         let has_entered = is_new || track.next.is_none();
         if is_new {
-            (track.on, track.next) = (side, None);
+            (track.on, track.next, track.since) = (side, None, Some(now));
         }
         track.last = Some(now);
         if let Some(crossing) = track.crossings.last_mut().filter(|_| has_entered) {
@@ -128,11 +135,11 @@ mod tests {
     use super::*;
     use KafkaSide::{Main, Spare};
 
-    fn crossings(order: &RequestOrder) -> Vec<(u64, u64)> {
+    fn crossings(order: &RequestOrder) -> Vec<(u64, usize)> {
         let (crossings, _) = order.seen();
         crossings
             .iter()
-            .map(|crossing| (crossing.entered, crossing.late))
+            .map(|crossing| (crossing.entered, crossing.late.len()))
             .collect()
     }
 
@@ -140,26 +147,27 @@ mod tests {
     fn what_comes_to_the_last_cluster_after_the_first_came_to_the_next_is_late() {
         let (order, begun) = (RequestOrder::new(), Instant::now());
         let second = Duration::from_secs(1);
-        order.reached(Main, begun);
+        order.reached(Main, 0, begun);
         order.may_enter(Spare);
-        order.reached(Main, begun + second);
+        order.reached(Main, 0, begun + second);
         assert_eq!(crossings(&order), [(0, 0)], "it goes on until the fence");
-        order.reached(Spare, begun + 3 * second);
-        order.reached(Spare, begun + 4 * second);
+        order.reached(Spare, 0, begun + 3 * second);
+        order.reached(Spare, 0, begun + 4 * second);
         assert_eq!(order.seen().0[0].gap, Some(2 * second));
-        order.reached(Main, begun + 5 * second);
+        order.reached(Main, 0, begun + 5 * second);
         assert_eq!(crossings(&order), [(2, 1)]);
+        assert_eq!(order.seen().0[0].late, [(0, 2 * second)]);
         order.may_enter(Main);
-        order.reached(Spare, begun + 6 * second);
-        order.reached(Main, begun + 7 * second);
-        order.reached(Spare, begun + 8 * second);
+        order.reached(Spare, 0, begun + 6 * second);
+        order.reached(Main, 0, begun + 7 * second);
+        order.reached(Spare, 0, begun + 8 * second);
         assert_eq!(crossings(&order), [(2, 1), (1, 1)]);
     }
 
     #[test]
     fn nothing_reaches_a_cluster_to_which_nothing_was_switched() {
         let order = RequestOrder::new();
-        order.reached(Spare, Instant::now());
+        order.reached(Spare, 0, Instant::now());
         assert_eq!(order.seen(), (Vec::new(), 1));
     }
 }

@@ -30,7 +30,8 @@ const MOST_BYTES: usize = 64 << 20;
 /// A request on its way.
 struct Underway {
     due: Instant,
-    is_of_client: bool,
+    /// The API of a request that only clients make.
+    of_client: Option<i16>,
     frame: Vec<u8>,
 }
 
@@ -72,15 +73,15 @@ fn join(
     let mut near = near;
     while let Ok(frame) = read_frame(&mut near) {
         let key = frame.get(4..6).and_then(|key| key.try_into().ok());
-        let is_of_client = key.is_some_and(|key| OF_CLIENTS.contains(&i16::from_be_bytes(key)));
-        let late = match is_of_client {
-            true if fastrand::u32(..ONE_IN) == 0 => VERY_LATE,
-            true => LATE,
-            false => Duration::ZERO,
+        let of_client = key.map(i16::from_be_bytes).filter(|key| OF_CLIENTS.contains(key));
+        let late = match of_client {
+            Some(_) if fastrand::u32(..ONE_IN) == 0 => VERY_LATE,
+            Some(_) => LATE,
+            None => Duration::ZERO,
         };
         let underway = Underway {
             due: Instant::now() + late,
-            is_of_client,
+            of_client,
             frame,
         };
         if send.send(underway).is_err() {
@@ -106,8 +107,8 @@ fn read_frame(stream: &mut TcpStream) -> anyhow::Result<Vec<u8>> {
 fn hand_over(due: &Receiver<Underway>, mut far: TcpStream, side: KafkaSide, order: &RequestOrder) {
     while let Ok(request) = due.recv() {
         thread::sleep(request.due.saturating_duration_since(Instant::now()));
-        if request.is_of_client {
-            order.reached(side, Instant::now());
+        if let Some(key) = request.of_client {
+            order.reached(side, key, Instant::now());
         }
         if far.write_all(&request.frame).is_err() {
             break;
