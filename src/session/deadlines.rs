@@ -6,7 +6,6 @@ use super::end::End;
 use super::inbound::FrameFront;
 use super::limits::Limits;
 use super::progress::Progress;
-use super::switching;
 
 /// Of the answers that wait, a client takes one part in so many within the write timeout.
 const ANSWER_PARTS: u64 = 5;
@@ -167,9 +166,10 @@ impl Deadlines {
         until.0 = until.0.min(now + limit);
     }
 
-    /// Requests go to another physical cluster from now on, once the one before owes nothing.
-    pub(super) fn switching_from(&mut self, now: Instant) {
-        self.switching_until.get_or_insert(now + switching::FINISH);
+    /// Requests go to another physical cluster from now on, once the one before owes nothing; the session ends if that is not so by
+    /// then.
+    pub(super) fn switching_by(&mut self, until: Instant) {
+        self.switching_until.get_or_insert(until);
     }
 
     /// Nothing is owed any more.

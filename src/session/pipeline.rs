@@ -35,6 +35,12 @@ impl RequestHead {
     pub(super) fn api(self) -> (i16, i16) {
         (self.api_key, self.version)
     }
+
+    /// Whether it waits for the other members of a group: JoinGroup or SyncGroup.
+    fn waits_for_members(self) -> bool {
+        const WAITING: [i16; 2] = [11, 14];
+        WAITING.contains(&self.api_key)
+    }
 }
 
 /// An answer that was made here and waits for its turn.
@@ -103,12 +109,13 @@ impl Pipeline {
         Some(first)
     }
 
-    /// How many answers the broker owes until it has carried out everything that is not only read.
+    /// How many answers the broker owes until it has carried out everything that changes something: not what is only read, nor what
+    /// waits for other members of a group.
     pub(super) fn owed_changes(&self) -> usize {
         let last = self
             .awaited
             .iter()
-            .rposition(|awaited| !awaited.pending.consumes());
+            .rposition(|awaited| !awaited.pending.consumes() && !awaited.head.waits_for_members());
         last.map_or(0, |place| place + 1)
     }
 
@@ -191,15 +198,37 @@ mod tests {
         assert!(Pipeline::default().answered().is_none());
     }
 
-    #[test]
-    fn what_is_unanswered_is_counted() {
-        let head = RequestHead {
-            api_key: 0,
+    fn head(api_key: i16) -> RequestHead {
+        RequestHead {
+            api_key,
             version: 0,
             correlation_id: 0,
             at: Instant::now(),
             is_counted: false,
-        };
+        }
+    }
+
+    #[test]
+    fn who_waits_for_the_members_of_a_group_owes_no_change() {
+        const JOIN_GROUP: i16 = 11;
+        const HEARTBEAT: i16 = 12;
+        for (keys, owed) in [
+            (&[][..], 0),
+            (&[JOIN_GROUP], 0),
+            (&[HEARTBEAT, JOIN_GROUP], 1),
+            (&[JOIN_GROUP, HEARTBEAT], 2),
+        ] {
+            let mut pipeline = Pipeline::default();
+            for key in keys {
+                pipeline.expect(crate::vcluster::pending::samples::pending(1), head(*key));
+            }
+            assert_eq!(pipeline.owed_changes(), owed, "{keys:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_unanswered_is_counted() {
+        let head = head(0);
         let mut pipeline = Pipeline::default();
         pipeline.expect(crate::vcluster::pending::samples::pending(1), head);
         assert!(pipeline.reply(Segments::default(), head).is_none());

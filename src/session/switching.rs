@@ -15,6 +15,10 @@ const HOLD: Duration = Duration::from_secs(10);
 /// Answers that a broker owes are waited for at most so long.
 pub(super) const FINISH: Duration = Duration::from_secs(5);
 
+/// Answers to requests that change nothing, and may lie at a broker for minutes: a member that waits for the others of its group,
+/// or a reader for records.
+pub(super) const FINISH_WAITING: Duration = Duration::from_secs(1);
+
 /// Between two looks at a view that is not the one that was just announced.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -43,7 +47,13 @@ impl Session {
     pub(super) fn look_at_route(&mut self) {
         let is_fenced = self.setup.door.view.load().route.is_fenced;
         match is_fenced && self.upstream.is_linked() {
-            true => self.deadlines.switching_from(self.now),
+            true => {
+                let finish = match self.pipeline.owed_changes() {
+                    0 => FINISH_WAITING,
+                    _ => FINISH,
+                };
+                self.deadlines.switching_by(self.now + finish);
+            }
             false => self.deadlines.switched(),
         }
     }

@@ -99,6 +99,7 @@ fn view(previous: Option<&View>, state: &VclusterState) -> View {
                 (1, (4, 18)),
                 (3, (0, 13)),
                 (12, (0, 4)),
+                (14, (0, 5)),
                 (68, (0, 1)),
                 (78, (1, 2)),
             ]

@@ -9,7 +9,7 @@ use super::end::End;
 use super::switching::FINISH;
 
 impl Session {
-    /// Has the lane of a session that ends wait for what the broker owes, but for what is only read, and not for ever.
+    /// Has the lane of a session that ends wait for the changes that the broker owes, and not for ever.
     pub(super) fn outlast(&mut self, end: End) {
         let owed = self.pipeline.owed_changes();
         // Who ends while requests are switched has waited; and a broker whose answer stopped halfway has carried the request out, and

@@ -83,6 +83,23 @@ async fn a_connection_ends_whose_broker_does_not_answer_in_time() {
     until_drained(&gateway).await;
 }
 
+/// A member that waits for the others of its group, which may take minutes, keeps nobody for as long as a broker that does not answer.
+#[actix::test]
+async fn a_member_that_waits_for_its_group_is_not_waited_for_as_long() {
+    let gateway = Gateway::start(limits(), |_| Deed::Nothing).await;
+    let mut client = gateway.log_in().await;
+    let sync_group = request(14, 0, 5, b"\0\x01g\0\0\0\x01\0\x01m\0\0\0\0");
+    client.send(&sync_group).await;
+    while gateway.broker.keys().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let begun = Instant::now();
+    fence(&gateway, true);
+    until_drained(&gateway).await;
+    assert!(begun.elapsed() < crate::session::switching::FINISH);
+    gateway.expect_end("switching").await;
+}
+
 /// A client asks for something, and is gone when the broker has the request.
 async fn ask_and_be_gone(gateway: &Gateway) {
     let mut client = gateway.log_in().await;
