@@ -60,6 +60,7 @@ mod disk_space;
 mod founding;
 #[cfg(test)]
 mod fuzz;
+mod inquiries;
 mod lease;
 mod members;
 mod network;
@@ -76,6 +77,7 @@ pub use backup::{Backup, BackupError, BackupHeader, read_backup_header};
 pub use cluster_secret::{ClusterSecret, InvalidSecret, NoRandomness};
 pub use config::{OwnId, PeerTls, RaftConfig, Tuning, Upgrade};
 pub use demands::NodeDemands;
+pub use inquiries::{AnswerInquiry, InquiryError};
 pub use lease::Lease;
 pub use network::PeerRefusal;
 pub use node::{Applied, ConfirmError, Node, NotReady, ProposeError, StartError};

@@ -37,7 +37,7 @@ pub(crate) use message::{
     AdmissionAnswer, FloorAnswer, JoinAnswer, KnownMembers, LeaseAnswer, PeerDescription, Request, Response,
     SettledAnswer, TakeAnswer,
 };
-pub(crate) use peer::{Peer, Seen};
+pub(crate) use peer::{CallError, Peer, Seen};
 pub(crate) use peers::Peers;
 pub(crate) use poller::poll_all;
 pub(crate) use port::PeerPort;

@@ -30,9 +30,10 @@ use crate::backup::Backup;
 use crate::command::{Change, Command};
 use crate::config::Tuning;
 use crate::demands::{HeardDemands, NodeDemands};
+use crate::inquiries::{AnswerInquiry, Inquiries, InquiryError};
 use crate::lease::Lease;
 use crate::members::ClusterMembers;
-use crate::model::{NodeId, QuotaDemand, Revision, State};
+use crate::model::{Level, NodeId, QuotaDemand, Revision, State};
 use crate::network::{Peers, RefusalCounts};
 use crate::outcome::{Outcome, Refusal};
 use crate::status::{PeerStatus, Readiness, Status};
@@ -122,6 +123,7 @@ struct Shared {
     visible: VisibleRevision,
     lease: Lease,
     demands: Arc<HeardDemands>,
+    inquiries: Inquiries,
     peers: Peers,
     unheard: watch::Receiver<Arc<BTreeSet<NodeId>>>,
     members: watch::Receiver<ClusterMembers>,
@@ -269,6 +271,38 @@ impl Node {
     /// The last that the others said of how much is wanted there.
     pub fn heard_demands(&self) -> Vec<NodeDemands> {
         self.shared.demands.all()
+    }
+
+    /// Has this answer what other nodes ask the application. Only the first one does.
+    pub fn answer_inquiries(&self, answerer: Arc<AnswerInquiry>) {
+        self.shared.inquiries.answer_with(answerer);
+    }
+
+    /// Asks the application of another node.
+    ///
+    /// # Errors
+    /// There is no answer in time, or the feature level of the cluster has no such questions.
+    pub async fn inquire(
+        &self,
+        node: NodeId,
+        question: Vec<u8>,
+        limit: Duration,
+    ) -> Result<Vec<u8>, InquiryError> {
+        if self.shared.states.borrow().level < Level::INQUIRIES {
+            return Err(InquiryError::Level);
+        }
+        let (answer, answered) = oneshot::channel();
+        let call = Call::Inquire {
+            node,
+            question,
+            limit,
+            answer,
+        };
+        self.shared.calls.try_send(call).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => InquiryError::Busy,
+            mpsc::error::TrySendError::Closed(_) => InquiryError::Stopped,
+        })?;
+        answered.await.unwrap_or(Err(InquiryError::Stopped))
     }
 
     /// From now on, proposals wait for what the returned [`Visibility`] reports instead of for the state: an

@@ -24,6 +24,8 @@ impl Level {
     pub const PHYSICAL_CLUSTERS: Self = Self(2);
     /// Adds client quotas.
     pub const QUOTAS: Self = Self(2);
+    /// Adds questions of the application to that of another node.
+    pub const INQUIRIES: Self = Self(2);
     /// The highest that this version of klamm knows.
     pub const NEWEST: Self = Self::POLICIES;
     /// A stand-in for the level after the newest, for tests of upgrades.

@@ -43,6 +43,7 @@ impl Format for Request {
             | Self::Acknowledged { .. } => Level::LEASES,
             Self::Members | Self::Admit(_) => Level::MEMBERS,
             Self::Demands(_) => Level::QUOTAS,
+            Self::Inquire(_) => Level::INQUIRIES,
         }
     }
 }
@@ -64,6 +65,7 @@ impl Format for Response {
             | Self::Piece => Level::FIRST,
             Self::Lease(_) | Self::Settled(_) | Self::Noted | Self::Acknowledged { .. } => Level::LEASES,
             Self::Members(_) => Level::MEMBERS,
+            Self::Told(_) => Level::INQUIRIES,
             Self::Admission(AdmissionAnswer::Refused(refusal)) => refusal.level().max(Level::MEMBERS),
             Self::Admission(AdmissionAnswer::Admitted { .. } | AdmissionAnswer::NotNow(_)) => Level::MEMBERS,
         }
@@ -125,6 +127,8 @@ pub(crate) enum Request {
     },
     /// So much is wanted on the sender of what quotas are for.
     Demands(Vec<QuotaDemand>),
+    /// From the application of the sender to that of the peer.
+    Inquire(Vec<u8>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -160,6 +164,8 @@ pub(crate) enum Response {
     Acknowledged {
         millis: u64,
     },
+    /// The words of the peer's application.
+    Told(Vec<u8>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -209,6 +209,20 @@ impl Peers {
         self.note(peer, Request::Demands(demands), limit).await
     }
 
+    /// Asks the application of a peer.
+    pub(crate) async fn inquire(
+        &self,
+        peer: NodeId,
+        question: Vec<u8>,
+        limit: Duration,
+    ) -> Result<Vec<u8>, CallError> {
+        let peer = self.get(peer).ok_or(CallError::Unknown(peer))?;
+        match peer.call(&Request::Inquire(question), limit).await? {
+            Response::Told(answer) => Ok(answer),
+            _ => Err(peer.unexpected()),
+        }
+    }
+
     async fn note(&self, leader: NodeId, request: Request, limit: Duration) -> Result<(), CallError> {
         let peer = self.get(leader).ok_or(CallError::Unknown(leader))?;
         match peer.call(&request, limit).await? {

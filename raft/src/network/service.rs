@@ -56,6 +56,10 @@ impl Service {
                 self.core.demands.note(from, demands);
                 Ok(Response::Noted)
             }
+            Request::Inquire(question) => match self.core.inquiries.get() {
+                Some(answerer) => Ok(Response::Told(answerer(question).await)),
+                None => Err(Failure::NotTakingPart),
+            },
             request => match self.core.raft.get() {
                 Some(raft) => self.answer_with(raft, from, request).await,
                 None => Err(Failure::NotTakingPart),
@@ -108,6 +112,7 @@ impl Service {
             | Request::Join { .. }
             | Request::Show { .. }
             | Request::Members
+            | Request::Inquire(_)
             | Request::Demands(_) => Err(Failure::NotUnderstood),
         }
     }

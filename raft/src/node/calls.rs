@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::core::Core;
 use super::{Applied, ProposeError, leasing};
 use crate::command::{Change, Command};
+use crate::inquiries::InquiryError;
 use crate::model::{Liveness, NodeId, QuotaDemand};
 use crate::status::Readiness;
 
@@ -32,6 +33,12 @@ pub(super) enum Call {
     },
     TellDemands {
         demands: Vec<QuotaDemand>,
+    },
+    Inquire {
+        node: NodeId,
+        question: Vec<u8>,
+        limit: Duration,
+        answer: oneshot::Sender<Result<Vec<u8>, InquiryError>>,
     },
     Drain {
         answer: oneshot::Sender<Result<(), ProposeError>>,
@@ -79,6 +86,18 @@ pub(super) async fn serve(
                         core.peers.wants(peer.id, demands, TELL).await.ok();
                     });
                 }
+            }
+            Call::Inquire {
+                node,
+                question,
+                limit,
+                answer,
+            } => {
+                tokio::spawn(async move {
+                    let told = core.peers.inquire(node, question, limit).await;
+                    // A caller that has gone needs no answer.
+                    answer.send(told.map_err(InquiryError::of)).ok();
+                });
             }
             Call::Drain { answer } => {
                 readiness.send_replace(Readiness::Draining);

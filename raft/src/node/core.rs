@@ -17,6 +17,7 @@ use crate::command::{Change, Command, Proposal};
 use crate::config::{Tuning, Upgrade};
 use crate::demands::HeardDemands;
 use crate::disk_space::DiskSpace;
+use crate::inquiries::Inquiries;
 use crate::lease::{Lease, ProcessId};
 use crate::machine;
 use crate::members::ClusterMembers;
@@ -73,6 +74,8 @@ pub(crate) struct Core {
     pub(super) lease: Lease,
     pub(crate) granting: Arc<Granting>,
     pub(crate) demands: Arc<HeardDemands>,
+    /// Who answers the questions of other nodes to the application.
+    pub(crate) inquiries: Inquiries,
     /// Whether this node serves no clients any more, and will not.
     pub(super) has_left: AtomicBool,
 }

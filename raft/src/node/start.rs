@@ -19,6 +19,7 @@ use super::{Node, RaftStatus, Shared, admission, list};
 use crate::boots::{BootClaim, BootMark, KnownBoots};
 use crate::config::{OwnId, RaftConfig, Tuning};
 use crate::disk_space::DiskSpace;
+use crate::inquiries::Inquiries;
 use crate::lease::{Lease, LeaseTerms, ProcessId};
 use crate::members::ClusterMembers;
 use crate::model::{NodeId, Revision, State};
@@ -137,6 +138,7 @@ impl Node {
             visible: core.visible.clone(),
             lease: core.lease.clone(),
             demands: Arc::clone(&core.demands),
+            inquiries: core.inquiries.clone(),
             peers: core.peers.clone(),
             unheard: core.unheard.subscribe(),
             members: core.members.clone(),
@@ -212,6 +214,7 @@ fn core(
         lease,
         granting,
         demands: Arc::default(),
+        inquiries: Inquiries::default(),
         has_left: AtomicBool::new(false),
     }
 }

@@ -93,6 +93,7 @@ pub(crate) fn requests() -> Vec<(&'static str, Request)> {
         ("admit", Request::Admit(Box::new(new_node()))),
         ("acknowledged", Request::Acknowledged { before: 8 }),
         ("demands", Request::Demands(vec![demand()])),
+        ("inquire", Request::Inquire(b"how much?".to_vec())),
         (
             "settled",
             Request::Settled {
@@ -161,6 +162,7 @@ pub(crate) fn responses() -> Vec<(&'static str, Response)> {
         ("floor", Response::Floor(FloorAnswer::At(Revision(6)))),
         ("floor-not-leader", Response::Floor(FloorAnswer::NotLeader)),
         ("piece", Response::Piece),
+        ("told", Response::Told(b"much".to_vec())),
     ];
     responses.extend(about_leases());
     responses.extend(about_members());
