@@ -30,6 +30,7 @@ pub mod expression;
 pub mod authz;
 pub mod policy;
 pub mod quota;
+pub mod usage;
 pub mod vcluster;
 pub mod backend;
 pub mod oauth;

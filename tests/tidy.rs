@@ -73,7 +73,7 @@ const DATA_PLANE: [(&str, &[&str]); 12] = [
 ];
 
 /// Which module of `src` may use which: of those before it in this list the named ones, so that no two need each other.
-const MAY_USE: [(&str, &[&str]); 35] = [
+const MAY_USE: [(&str, &[&str]); 36] = [
     ("address", &[]),
     ("chain", &[]),
     ("fold", &[]),
@@ -94,9 +94,10 @@ const MAY_USE: [(&str, &[&str]); 35] = [
         &["authz", "envelope", "expression", "records", "regexp"],
     ),
     ("quota", &[]),
+    ("usage", &["chain", "unix_time", "whole_file"]),
     ("telemetry", &[]),
     ("quickstart", &[]),
-    ("metrics", &["policy"]),
+    ("metrics", &["policy", "usage"]),
     ("supervision", &["metrics"]),
     ("tls", &["chain", "metrics"]),
     ("https", &["tls"]),
@@ -166,7 +167,7 @@ const MAY_USE: [(&str, &[&str]); 35] = [
         "session",
         &[
             "auth", "authz", "backend", "chain", "envelope", "fold", "guesses", "keys", "metrics", "oauth",
-            "stream", "vcluster", "policy", "quota", "records", "wire",
+            "stream", "vcluster", "policy", "quota", "records", "usage", "wire",
         ],
     ),
     (
@@ -217,6 +218,7 @@ const MAY_USE: [(&str, &[&str]); 35] = [
             "secret",
             "tls",
             "unix_time",
+            "usage",
             "vcluster",
         ],
     ),
@@ -231,6 +233,7 @@ const MAY_USE: [(&str, &[&str]); 35] = [
             "secret",
             "tls",
             "unix_time",
+            "usage",
             "whole_file",
             "yaml",
         ],
@@ -255,6 +258,7 @@ const MAY_USE: [(&str, &[&str]); 35] = [
             "supervision",
             "tls",
             "unix_time",
+            "usage",
             "vcluster",
             "whole_file",
         ],
