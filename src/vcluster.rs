@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod api;
 pub mod brokers;
+pub mod carried;
 mod concern;
 pub mod embedded;
 pub mod epochs;

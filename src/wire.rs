@@ -71,7 +71,7 @@ pub use lookalike::Lookalike;
 pub use message::{Message, Node, Span};
 pub use program::Detail;
 pub(crate) use records::HEADER_BYTES;
-pub use records::{BatchHeader, NoOtherId, batch_headers, set_producer_ids};
+pub use records::{BatchHeader, CarriedRecords, NoOtherId, batch_headers, set_producer_ids};
 pub use schema::{Class, Field, Versions, api_keys, api_name, api_versions, field};
 pub use segments::Segments;
 pub use tape::{Form, Tape};

@@ -7,6 +7,7 @@
 // What all APIs share.
 mod ask;
 mod back;
+mod carried;
 mod change;
 mod config_reader;
 mod config_values;
@@ -91,6 +92,7 @@ pub use self::permit::{Basis, Permit, Permitted};
 pub use self::several::{Gathered, Gathering, gathered};
 use self::table::api_of;
 use self::tape::TAPE;
+use super::carried::Carried;
 use super::pending::{Pending, Then};
 use super::plan::{Attempt, Caller, CloseReason, Plan, Planned, SeenAs};
 use super::record_work::{RecordResults, RecordWork};
@@ -231,6 +233,8 @@ pub struct Answered {
     pub errors: LocalErrors,
     /// For how long the broker does not read its connection, in milliseconds.
     pub throttle_ms: u32,
+    /// The records that the broker took, or that the client gets.
+    pub carried: Carried,
 }
 
 /// The records of a broker's answer that must be judged before it is told; none when there are none.
@@ -283,13 +287,14 @@ pub fn response(
             SeenAs::Gateway => gateway_refused::hide(message, &mut edits),
             SeenAs::Itself => None,
         };
-        let errors = back.errors;
+        let (errors, carried) = (back.errors, back.carried);
         let frame = edits.finish(message, &frame)?;
         Ok(Answered {
             frame,
             gateway_refused,
             errors,
             throttle_ms,
+            carried,
         })
     })
 }

@@ -7,6 +7,7 @@ use super::api::description::{Ahead, Api, ConnectionUse, QuotaUse};
 use super::api::items::Refusals;
 use super::api::records::FetchFacts;
 use super::api::topics::Shape;
+use super::carried::SentBatches;
 use super::pattern::Pattern;
 use super::producer::GivenIds;
 use super::record_work::RefusedRecords;
@@ -71,8 +72,8 @@ pub(super) enum Then {
     GivesOutId(GivenIds),
     /// Topics that were not sent are added in this shape.
     Topics(&'static Shape, Vec<RefusedTopic>),
-    /// Topics that were not sent are added, and batches that policies refused.
-    Produced(Vec<RefusedTopic>, Vec<RefusedBatch>),
+    /// Topics that were not sent are added, and batches that policies refused; of the others the broker says which it took.
+    Produced(Vec<RefusedTopic>, Vec<RefusedBatch>, SentBatches),
     /// Topics that were not sent are added, records are judged by policies, and topics by other ACLs than these once more.
     Fetched(Vec<RefusedTopic>, Option<Box<FetchFacts>>, Arc<Acls>),
     Metadata(MetadataThen),

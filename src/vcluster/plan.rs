@@ -14,6 +14,7 @@ use klamm_raft::outcome::Outcome;
 use crate::authz::{DenyRule, Principal, Resource};
 use crate::policy::{AuthType, RequestTally};
 use crate::vcluster::api::{Gathering, Permitted};
+use crate::vcluster::carried::Carried;
 use crate::vcluster::pending::{Pending, PendingChange};
 use crate::vcluster::record_work::RecordWork;
 use crate::wire::Segments;
@@ -151,6 +152,22 @@ pub enum Plan {
     Close(CloseReason),
 }
 
+impl Plan {
+    /// Whether the request is planned once more, and this is no outcome.
+    pub fn is_to_be_made_again(&self) -> bool {
+        match self {
+            Self::Need(need) => match need {
+                Need::FreshTopics { .. }
+                | Need::Confirmation { .. }
+                | Need::Pattern { .. }
+                | Need::Records { .. } => true,
+                Need::Answers { .. } | Need::Change { .. } => false,
+            },
+            Self::Reply(_) | Self::Forward(_) | Self::Drop | Self::Close(_) => false,
+        }
+    }
+}
+
 /// A request that may go upstream.
 #[derive(Debug)]
 pub struct Forward {
@@ -166,10 +183,10 @@ pub struct Forward {
 pub enum Answer {
     /// One response, to be handed to [`super::api::response`] with this.
     Expected(Pending),
-    /// None (acks=0).
-    None,
+    /// None (acks=0). These records are sent.
+    None(Carried),
     /// None (acks=0), and the connection is closed once the request is written, because a part of it was refused.
-    NoneThenClose,
+    NoneThenClose(Carried),
 }
 
 /// The knowledge that is needed before a request can be planned.

@@ -86,6 +86,41 @@ pub fn batch_headers(records: &[u8]) -> impl Iterator<Item = BatchHeader> {
     })
 }
 
+/// How much a records field carries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CarriedRecords {
+    pub bytes: u64,
+    /// Those of whole batches of format 2, by their headers; markers of the ends of transactions are none.
+    pub records: u64,
+}
+
+impl CarriedRecords {
+    /// Adds others.
+    pub fn add(&mut self, others: Self) {
+        self.bytes += others.bytes;
+        self.records += others.records;
+    }
+
+    /// Looks at the headers of the batches of a records field.
+    pub fn of(records: &[u8]) -> Self {
+        let mut carried = Self {
+            bytes: records.len() as u64,
+            records: 0,
+        };
+        let mut rest = records;
+        while let Some((header, size)) = BatchHeader::parse(rest) {
+            let Some(after) = rest.get(size..) else {
+                break;
+            };
+            if !header.is_control() {
+                carried.records += u64::try_from(header.records).unwrap_or_default();
+            }
+            rest = after;
+        }
+        carried
+    }
+}
+
 /// A producer id cannot be replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there is no other id for a producer")]

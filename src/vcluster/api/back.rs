@@ -9,6 +9,7 @@ use super::local_errors::LocalErrors;
 use super::{gateway_refused, internal_topics, words};
 use crate::authz::{Asker, Resource};
 use crate::vcluster::brokers::Address;
+use crate::vcluster::carried::Carried;
 use crate::vcluster::embedded::{self, RenameDirection};
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::{Asked, Company, MemberProtocol, Members, Pending, Then};
@@ -59,6 +60,8 @@ pub(super) struct Back<'a> {
     pub(super) members: Members,
     /// The errors that the gateway answers in place of what the broker said.
     pub(super) errors: LocalErrors,
+    /// The records that the broker took, or that the client gets.
+    pub(super) carried: Carried,
 }
 
 impl<'a> Back<'a> {
@@ -85,6 +88,7 @@ impl<'a> Back<'a> {
             cluster_operations: Asked::No,
             members: Members::OTHER,
             errors: LocalErrors::default(),
+            carried: Carried::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
+use super::carried;
 use super::description::{
     Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
@@ -18,6 +19,7 @@ use crate::authz::Resource;
 use crate::policy::RuledSettings;
 use crate::vcluster::pending::{RefusedTopic, Then, TopicKey};
 use crate::vcluster::plan::{Plan, Stay};
+use crate::vcluster::rename::Alias;
 use crate::wire::{Class, Edits, Item, Message, field};
 use klamm_raft::model::{Operation, RequestKind};
 
@@ -129,10 +131,13 @@ fn answered(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Res
         return Err(BadAnswer::OtherApi);
     };
     topics::convert_and_add(back, (&SHAPE, refused), message, edits)?;
-    records::apply_to_answer(back, message, facts.as_deref(), edits);
-    if !Arc::ptr_eq(judged_by, &back.view.acls) {
-        withdraw(back, message, edits)?;
+    let withheld = records::apply_to_answer(back, message, facts.as_deref(), edits);
+    if Arc::ptr_eq(judged_by, &back.view.acls) {
+        back.carried = carried::told(back, message, &withheld, |_, _| true);
+        return Ok(());
     }
+    withdraw(back, message, edits)?;
+    back.carried = carried::told(back, message, &withheld, may_read);
     Ok(())
 }
 
@@ -148,8 +153,7 @@ fn withdraw(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Res
         let Some(alias) = back.alias_of(topic) else {
             continue;
         };
-        let resource = Resource::topic(alias.virtual_name.as_str());
-        if back.asker.decide(Operation::Read, resource).is_allowed() {
+        if may_read(back, &alias) {
             continue;
         }
         edits.remove_item(array, topic);
@@ -166,6 +170,11 @@ fn withdraw(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Res
         back.errors.add(denied.code());
     }
     Ok(())
+}
+
+fn may_read(back: &Back<'_>, alias: &Alias) -> bool {
+    let resource = Resource::topic(alias.virtual_name.as_str());
+    back.asker.decide(Operation::Read, resource).is_allowed()
 }
 
 /// Whether a broker's replica fetches, or somebody who says so: a plain field up to version 14, a tagged one later.

@@ -76,7 +76,7 @@ impl LocalErrors {
         let mut add = |code| self.add(code);
         match then {
             Then::Topics(_, refused) | Then::Fetched(refused, ..) => add_topics(refused, &mut add),
-            Then::Produced(refused, batches) => {
+            Then::Produced(refused, batches, _) => {
                 add_topics(refused, &mut add);
                 batches.iter().for_each(|batch| add(batch.why.error.code()));
             }

@@ -2,6 +2,7 @@
 
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
+use super::carried::{self, SentTopics};
 use super::description::{
     Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
@@ -74,9 +75,10 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if is_absent && ask.attempt == Attempt::First {
         return Err(Stop::TopicsNotKnown);
     }
-    let mut kept = KeptTopics::of(ask);
+    let (mut kept, mut sent) = (KeptTopics::of(ask), SentTopics::default());
     let split = topics::split_noting(ask, &SHAPE, root, &mut edits, |topic, alias| {
         kept.add(topic, alias);
+        sent.add(topic, alias);
     })?;
     let batches = records::judge_produced(ask, &SHAPE, &kept, &mut edits)?;
     if let Err(error) = write_batches(ask, &batches, &mut edits) {
@@ -90,14 +92,20 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         return ask.reply(&response);
     }
     if wants_answer {
-        return ask.forward(edits, Then::Produced(split.refused, batches.refused));
+        return ask.forward(
+            edits,
+            Then::Produced(split.refused, batches.refused, sent.batches()),
+        );
     }
     let is_whole = split.refused.is_empty() && batches.refused.is_empty() && !(is_absent && left > 0);
     match (left, is_whole) {
         (0, true) => Ok(Plan::Drop),
         (0, false) => Ok(Plan::Close(CloseReason::UnansweredRefusal)),
-        (_, true) => ask.forward_answered_by(edits, Answer::None),
-        (_, false) => ask.forward_answered_by(edits, Answer::NoneThenClose),
+        (_, true) => ask.forward_answered_by(edits, Answer::None(sent.without(&[]))),
+        (_, false) => {
+            let carried = sent.without(&batches.refused);
+            ask.forward_answered_by(edits, Answer::NoneThenClose(carried))
+        }
     }
 }
 
@@ -109,11 +117,12 @@ fn refuse_all(ask: &Ask<'_>, wants_answer: bool, error: ErrorCode) -> Result<Pla
     }
 }
 
-/// Adds what was refused to the answer.
+/// Adds what was refused to the answer, and says what the broker took.
 fn answered(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
-    let Then::Produced(refused, batches) = &back.pending.then else {
+    let Then::Produced(refused, batches, sent) = &back.pending.then else {
         return Err(BadAnswer::OtherApi);
     };
+    back.carried = carried::taken(back, message, sent);
     topics::convert_and_add(back, (&SHAPE, refused), message, edits)?;
     if !batches.is_empty() {
         let (root, empty) = (message.root(), back.empty()?);

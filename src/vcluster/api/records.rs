@@ -270,17 +270,18 @@ pub(super) fn unjudged(
     (!work.is_empty()).then_some(work)
 }
 
-/// Puts what came of the records of an answer in their place. What was not judged is not told.
+/// Puts what came of the records of an answer in their place. What was not judged is not told. Gives the places of records that
+/// the client does not get.
 pub(super) fn apply_to_answer(
     back: &mut Back<'_>,
     message: Message<'_>,
     facts: Option<&FetchFacts>,
     edits: &mut Edits,
-) {
+) -> Vec<usize> {
+    let (mut errors, mut withheld) = (Vec::new(), Vec::new());
     let Some(policies) = &back.view.policies else {
-        return;
+        return withheld;
     };
-    let mut errors = Vec::new();
     each_fetched(back, policies, facts, message, |all, _| {
         for records in all {
             let error = match back.results.at(records.at, policies) {
@@ -298,9 +299,11 @@ pub(super) fn apply_to_answer(
                 edits.set_int(code, error.code().into());
             }
             errors.push(error.code());
+            withheld.push(records.at);
         }
     });
     errors.into_iter().for_each(|code| back.errors.add(code));
+    withheld
 }
 
 /// Calls `each` for each topic of an answer that a policy may concern, with the records of its partitions, its name in the

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
+use super::carried;
 use super::description::{
     Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, QuotaUse, Request, Response, ServedVersions, Way,
 };
@@ -157,7 +158,7 @@ fn fetched(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Resu
     };
     let root = message.root();
     back.convert(root, edits);
-    records::apply_to_answer(back, message, facts.as_deref(), edits);
+    let withheld = records::apply_to_answer(back, message, facts.as_deref(), edits);
     let Some(array) = root.child(field::RESPONSES) else {
         return Ok(());
     };
@@ -175,6 +176,7 @@ fn fetched(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Resu
         }
     }
     if !is_hidden {
+        back.carried = carried::told(back, message, &withheld, |_, _| true);
         if back.names.is_transparent() {
             gone.clear();
         }

@@ -9,7 +9,8 @@ use crate::wire::program::Detail;
 use crate::wire::schema::{Class, MessageDef};
 use crate::wire::tape::Tape;
 use crate::wire::{
-    Edits, Embedded, Form, RequestHeader, Tail, WireError, batch_headers, walk_embedded, walk_request,
+    CarriedRecords, Edits, Embedded, Form, RequestHeader, Tail, WireError, batch_headers, walk_embedded,
+    walk_request,
 };
 
 /// A tape may hold this many entries for each byte of a frame.
@@ -217,6 +218,19 @@ fn batches_are_read_as_far_as_they_go() {
         let whole_headers = usize::from(length >= 61) + usize::from(length >= 66 + 61);
         assert_eq!(batch_headers(&two[..length]).count(), whole_headers, "{length}");
     }
+    let mut counted = two.clone();
+    counted[57..61].copy_from_slice(&7_i32.to_be_bytes());
+    counted[66 + 57..66 + 61].copy_from_slice(&5_i32.to_be_bytes());
+    for length in 0..=counted.len() {
+        let CarriedRecords { bytes, records } = CarriedRecords::of(&counted[..length]);
+        let of_whole = [(66, 7), (132, 5)].iter().filter(|(size, _)| length >= *size);
+        let expected = of_whole.map(|(_, records)| records).sum::<u64>();
+        assert_eq!((bytes, records), (length as u64, expected), "{length}");
+    }
+    // Markers are no records, and nobody has fewer than none.
+    counted[22] |= 1 << 5;
+    counted[66 + 57..66 + 61].fill(0xff);
+    assert_eq!(CarriedRecords::of(&counted).records, 0);
     // A length that would not move on ends the walk.
     let mut negative = two;
     negative[8..12].fill(0xff);

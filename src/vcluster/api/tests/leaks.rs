@@ -133,7 +133,7 @@ fn pending(world: &World, key: (i16, i16), seed: u64) -> Option<Pending> {
     match plan {
         Plan::Forward(forward) => match forward.answer {
             Answer::Expected(pending) => Some(pending),
-            Answer::None | Answer::NoneThenClose => None,
+            Answer::None(_) | Answer::NoneThenClose(_) => None,
         },
         _ => None,
     }

@@ -269,11 +269,11 @@ fn without_acks_a_refusal_closes_the_connection_after_the_rest_is_written() {
     let Plan::Forward(all) = ask(&["orders"]) else {
         panic!("not forwarded")
     };
-    assert!(matches!(all.answer, Answer::None));
+    assert!(matches!(all.answer, Answer::None(_)));
     let Plan::Forward(part) = ask(&["orders", "bills"]) else {
         panic!("not forwarded")
     };
-    assert!(matches!(part.answer, Answer::NoneThenClose));
+    assert!(matches!(part.answer, Answer::NoneThenClose(_)));
     assert_eq!(
         decode_request::<ProduceRequest>(9, &part.request.into_frame())
             .topic_data
