@@ -44,6 +44,7 @@ mod timer;
 mod unanswered;
 mod undecided;
 mod upstream;
+mod usage;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -73,6 +74,7 @@ use stage::SessionStage;
 use throttle::Throttle;
 use timer::Timer;
 use upstream::UpstreamSide;
+use usage::SessionUsage;
 
 /// The pools of the data arbiter that a session is on.
 pub use crate::backend::Pools;
@@ -110,6 +112,7 @@ pub struct Session {
     pauses: Pauses,
     /// The meters of what the client uses, as far as there are quotas for it.
     meters: Throttle,
+    usage: SessionUsage,
     /// Its place among the connections of the virtual cluster: from a login on.
     connection: Option<OpenConnection>,
     /// A message for the broker that waits until the broker owes nothing.
@@ -151,6 +154,7 @@ impl Session {
             pipeline: Pipeline::default(),
             pauses: Pauses::default(),
             meters: Throttle::default(),
+            usage: SessionUsage::default(),
             connection: None,
             deferred: None,
             upstream: UpstreamSide::new(
@@ -225,6 +229,7 @@ impl Actor for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.hand_usage_over();
         let metrics = &self.setup.door.metrics;
         metrics.sessions.dec();
         // None after a panic, or when the arbiter stops.

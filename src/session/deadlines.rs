@@ -20,6 +20,8 @@ pub(super) enum Due {
     Tidy,
     /// Read on.
     Resume,
+    /// Leave the sums of what was used for the node.
+    HandUsageOver,
 }
 
 /// The points in time that deadlines are counted from.
@@ -42,6 +44,8 @@ pub(super) struct Deadlines {
     /// Until then the client is not read, because of a quota.
     throttled_until: Option<Instant>,
     tidy: bool,
+    /// By then the sums of what was used are left for the node.
+    usage_due: Option<Instant>,
 }
 
 impl Deadlines {
@@ -60,6 +64,7 @@ impl Deadlines {
             switching_until: None,
             throttled_until: None,
             tidy: true,
+            usage_due: None,
         }
     }
 
@@ -203,6 +208,16 @@ impl Deadlines {
         self.throttled_until = None;
     }
 
+    /// Something was used, which is known to the node by then at the latest.
+    pub(super) fn has_used(&mut self, by: Instant) {
+        self.usage_due.get_or_insert(by);
+    }
+
+    /// Everything that was used is known to the node.
+    pub(super) fn handed_over(&mut self) {
+        self.usage_due = None;
+    }
+
     /// An idle session has given up what it does not need.
     pub(super) fn tidied(&mut self) {
         self.tidy = true;
@@ -234,6 +249,7 @@ impl Deadlines {
                 .map(|until| (until, Due::End(End::Switching))),
             self.throttled_until.map(|until| (until, Due::Resume)),
             (!self.tidy).then(|| (self.last_activity + limits.tidy_after, Due::Tidy)),
+            self.usage_due.map(|due| (due, Due::HandUsageOver)),
         ];
         candidates
             .into_iter()

@@ -19,6 +19,8 @@ pub struct Limits {
     /// Records that policies look at, opened, in bytes of all sessions together, beside the frames that they are in. Those
     /// of one virtual cluster hold at most half of it, those of one principal a quarter.
     pub max_policy_bytes: usize,
+    /// Of a virtual cluster so many accounts, and so many topics of theirs, are told apart in what is counted for bills.
+    pub max_usage_names: usize,
     /// Requests of one session that wait for their answer. It reads no further ones then.
     pub max_in_flight: usize,
     /// Bytes that wait to be written to one side, beyond which the other side is not read.
@@ -67,6 +69,7 @@ impl Default for Limits {
             max_login_frame_bytes: 64 << 10,
             max_buffered_bytes: 512 << 20,
             max_policy_bytes: 512 << 20,
+            max_usage_names: 10_000,
             max_in_flight: 64,
             max_queued_bytes: 256 << 10,
             handshake_timeout: Duration::from_secs(10),

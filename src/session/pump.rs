@@ -184,6 +184,7 @@ impl Session {
                 }
                 Poll::Ready(Ok(Filled::Bytes(count))) => {
                     self.setup.door.metrics.bytes_in.inc_by(count as u64);
+                    self.uses(|figures| figures.bytes_in += count as u64);
                     self.deadlines.active(self.now);
                 }
                 // What it sent before is still carried out, as a broker does.
@@ -249,6 +250,7 @@ impl Session {
             match self.outbound.poll_write(&mut self.socket, cx) {
                 Poll::Ready(Ok(count)) => {
                     self.setup.door.metrics.bytes_out.inc_by(count as u64);
+                    self.uses(|figures| figures.bytes_out += count as u64);
                     self.deadlines.active(self.now);
                 }
                 Poll::Pending => {
@@ -305,6 +307,7 @@ impl Session {
                     cx.waker().wake_by_ref();
                 }
                 Due::Tidy => self.tidy(),
+                Due::HandUsageOver => self.hand_usage_over(),
                 Due::Resume => {
                     self.deadlines.resumed();
                     // The next turn reads.

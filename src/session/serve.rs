@@ -132,9 +132,13 @@ impl Session {
         };
         let planned = api::request(&view, caller, &mut self.subscriptions, (frame, results), attempt);
         self.audit(&view, caller, head.api_key, &planned.denied);
+        let is_denied = planned.denied.count > 0 && !planned.plan.is_to_be_made_again();
         self.tell_of_rules(caller, &planned.ruled, head);
         self.tell_of_right(&view, caller, &planned.plan, head);
         self.count(&LocalErrors::of_plan(&planned.plan, head.api()), head);
+        if is_denied {
+            self.uses(|figures| figures.denied_requests += 1);
+        }
         let carried_out = self.carry_out(&view, planned.plan, share, head);
         self.work_ended(begun);
         carried_out
@@ -211,8 +215,12 @@ impl Session {
                 }
                 self.pipeline.expect(pending, head);
             }
-            Answer::None => self.upstream.keep_from_others(),
-            Answer::NoneThenClose => {
+            Answer::None(carried) => {
+                self.produced(&carried);
+                self.upstream.keep_from_others();
+            }
+            Answer::NoneThenClose(carried) => {
+                self.produced(&carried);
                 self.upstream.keep_from_others();
                 self.drain(End::UnansweredRefusal);
             }
@@ -322,8 +330,13 @@ impl Session {
             return Err(End::NotLoggedIn);
         };
         let view = self.setup.door.view.load();
+        let consumes = pending.consumes();
         let answer = api::response(&view, caller, pending, results, frame)
             .map_err(|error| self.bad_answer(&view, head, &error))?;
+        match consumes {
+            true => self.consumed(&answer.carried),
+            false => self.produced(&answer.carried),
+        }
         if let Some(error_code) = answer.gateway_refused {
             self.setup.door.metrics.gateway_refused.inc();
             let api = api_label(head.api_key);
@@ -349,7 +362,8 @@ impl Session {
     }
 
     /// Counts a request.
-    pub(super) fn count_request(&self, head: RequestHead) {
+    pub(super) fn count_request(&mut self, head: RequestHead) {
+        self.uses(|figures| figures.requests += 1);
         self.setup
             .door
             .metrics

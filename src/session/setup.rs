@@ -26,6 +26,7 @@ use crate::keys::RecordKeys;
 use crate::metrics::{NodeMetrics, VclusterMetrics};
 use crate::oauth::Keys;
 use crate::quota::OpenConnections;
+use crate::usage::Inbox;
 use crate::vcluster::plan::{ChangeResult, Confirmation, Place};
 use crate::vcluster::view::SharedView;
 
@@ -76,6 +77,8 @@ pub struct SessionShared {
     pub(super) patterns: Arc<Patterns>,
     /// The meters of what clients use that have quotas.
     pub(super) meters: Arc<Meters>,
+    /// Where sessions leave what they used.
+    pub usage: Arc<Inbox>,
     pub replicated: StateAccess,
     pub metrics: Arc<NodeMetrics>,
     /// The keys of providers of tokens.
@@ -103,6 +106,7 @@ impl SessionShared {
             complaints: Arc::new(Complaints::new(&metrics.guards)),
             patterns: Arc::new(Patterns::new(metrics.guards.clone())),
             meters: Arc::new(Meters::new()),
+            usage: Arc::new(Inbox::new(limits.max_usage_names)),
             limits,
             replicated,
             metrics,

@@ -22,6 +22,7 @@ mod relay;
 mod share;
 mod switching;
 mod undecided;
+mod usage;
 
 const HEARTBEAT: i16 = 12;
 const METADATA: i16 = 3;

@@ -201,6 +201,7 @@ impl Session {
         let most = quotas.and_then(|quotas| Some((quotas.limit(Limit::Connections)?, quotas.nodes())));
         let connection = self.setup.door.connections.enter(most).ok_or(End::OverLimit)?;
         self.connection = Some(connection);
+        self.uses(|figures| figures.connections += 1);
         let meters = Arc::clone(&self.setup.shared.meters);
         let clock = meters.clock(self.now);
         if let Some(meter) = of_vcluster(&view, Limit::NewConnections, (&meters, self.now)) {
@@ -351,6 +352,7 @@ impl Session {
         if wait.is_zero() {
             return;
         }
+        self.is_throttled_for(wait);
         self.deadlines.throttle(self.now + wait);
         self.setup.door.metrics.throttled(by).observe(wait.as_secs_f64());
     }
