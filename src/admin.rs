@@ -52,7 +52,7 @@ pub use routes_view::{PhaseView, RouteView};
 pub use services::{
     AnswerLater, BackupCover, BackupFile, CannotAsk, CannotBackUp, CommittedOffsets, ConfirmNewest,
     FindTopic, Finding, IsGroupMeant, ListPhysicalTopics, MakeBackup, PositionsOfGroups, ProposeChange,
-    ProviderFacts, Services, TopicBounds, Unready,
+    ProviderFacts, ReportUsage, Services, TopicBounds, Unready,
 };
 pub use variables::Variables;
 

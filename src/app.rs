@@ -5,6 +5,7 @@
 //! Stop (SIGTERM or SIGINT): this node is no longer advertised and hands leadership over → no new connections, sessions
 //! finish what is in flight → the Raft node stops.
 
+mod accounting;
 mod backups;
 mod borders;
 mod drain;
@@ -52,6 +53,7 @@ use crate::session::{Limits, SessionShared};
 use crate::supervision::{Companion, Component, Panicked, Supervisor};
 use crate::tls::{Latest, ServerTlsError, TlsFiles, TrustError};
 use crate::unix_time;
+use accounting::Accounts;
 use drain::Shutdown;
 use files::SeatCounts;
 use manager::Manager;
@@ -157,6 +159,8 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
     let parts = (&metrics, &census, followers);
     let (record_keys, shared) = sessions::shared(&config, &control, parts)?;
     let meters = shared.meters();
+    let keepers = (&metrics.usage, &supervisor);
+    let accounts = Accounts::keep(&config.node, &shared.usage, &control, keepers);
     let (listener, addresses) = listener(&config, &upstreams, shared, parts).await?;
     unopened::announce(node.id(), addresses.clone(), &control, &supervisor);
     reports::announce(node.id(), &upstreams, &control, &supervisor);
@@ -174,6 +178,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         serving: Arc::clone(&serving),
         isolated: config.node.isolated,
         record_keys: Arc::clone(&record_keys),
+        accounts: accounts.clone(),
     };
     let admin = admin_server(&config, &parts, followers).map_err(|error| *error)?;
     back_up(&config, &control, &metrics, &supervisor);
@@ -204,6 +209,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
     };
     let working = async { tokio::try_join!(join(&config, manager), admin).map(drop) };
     let ended = Box::pin(serve_until(stop, drain, working)).await;
+    accounts.write();
     // Not gracefully: there is no node any more that could answer.
     admin_handle.stop(false).await;
     ended
@@ -513,6 +519,7 @@ fn limits(config: &Config) -> Limits {
         max_policy_bytes: config.limits.policy_bytes,
         drain_timeout: config.limits.drain,
         max_session_lifetime: config.limits.session_lifetime,
+        max_usage_names: config.node.usage.names,
         ..Limits::default()
     }
 }

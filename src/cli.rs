@@ -26,6 +26,7 @@ mod signing_key;
 mod token;
 mod trial;
 mod upgrade;
+mod usage;
 mod waves;
 
 use std::collections::BTreeMap;
@@ -102,6 +103,8 @@ enum Command {
         #[command(subcommand)]
         action: Action,
     },
+    /// Show what accounts used of which topics, hour by hour, of all nodes: for bills
+    Usage(usage::UsageArgs),
     /// Inspect and manage the cluster of gateway nodes
     Cluster {
         #[command(subcommand)]
@@ -365,6 +368,7 @@ fn execute(cli: Cli, variables: &Variables, serve: Serve) -> Result<(), Failure>
         }
         Command::Acl { action } => acl::run(&action, variables),
         Command::Run { action } => print(&run_action(&action, io::stdin().lock(), variables)?),
+        Command::Usage(args) => usage::show(&args, &args.connection.client(variables)?),
         Command::Cluster { action } => match action {
             ClusterAction::Status { output, connection } => {
                 cluster::status(output, &connection.client(variables)?)

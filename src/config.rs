@@ -169,6 +169,7 @@ pub struct NodeConfig {
     /// Under what it is encrypted.
     pub storage: Storage,
     pub backups: BackupsConfig,
+    pub usage: UsageConfig,
     /// `None` when the cluster is this single node, and stays so.
     pub raft_listen: Option<HostPort>,
     /// Where the other nodes reach this one.
@@ -184,6 +185,20 @@ pub struct NodeConfig {
     /// When the feature level of the cluster is raised.
     pub upgrade: Upgrade,
     pub isolated: WhenIsolated,
+}
+
+/// The usage that a node keeps on its disk and shows as metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsageConfig {
+    /// For how long it is kept.
+    pub keep_hours: u64,
+    pub write_every: Duration,
+    /// How many accounts of a virtual cluster are told apart, and how many topics of theirs.
+    pub names: usize,
+    /// How many accounts have metrics of their own.
+    pub metrics_accounts: usize,
+    /// How many topics have.
+    pub metrics_topics: usize,
 }
 
 /// Backups of the replicated state.

@@ -7,7 +7,10 @@ use std::time::Duration;
 use klamm_raft::command::{Change, Command};
 use klamm_raft::model::{KeyId, NodeId, QuotaDemand, Revision, SigningKey, SigningKeys, State};
 use klamm_raft::outcome::Outcome;
-use klamm_raft::{Applied, Backup, ConfirmError, Lease, Node, NodeDemands, NotReady, ProposeError, Status};
+use klamm_raft::{
+    AnswerInquiry, Applied, Backup, ConfirmError, InquiryError, Lease, Node, NodeDemands, NotReady,
+    ProposeError, Status,
+};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -98,6 +101,21 @@ impl Control {
     /// The last that the others said of how much is wanted there.
     pub fn heard_demands(&self) -> Vec<NodeDemands> {
         self.node.heard_demands()
+    }
+
+    /// Has this answer what other nodes ask this one.
+    pub fn answer_inquiries(&self, answerer: Arc<AnswerInquiry>) {
+        self.node.answer_inquiries(answerer);
+    }
+
+    /// Asks another node, which answers in its own words, within a time.
+    pub async fn inquire(
+        &self,
+        node: NodeId,
+        question: Vec<u8>,
+        limit: Duration,
+    ) -> Result<Vec<u8>, InquiryError> {
+        self.node.inquire(node, question, limit).await
     }
 
     /// Sees to it that the cluster has a token signing key: the configured one, or a random one.

@@ -17,6 +17,7 @@ mod policies;
 mod reasons;
 mod record_keys;
 mod upstream;
+mod usage;
 mod vcluster;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub use policies::PolicyMetrics;
 pub use reasons::{ClosedFor, LoginFailedFor, TurnedAwayFor};
 pub use record_keys::{KeyCall, KeyCallOutcome, RecordKeyMetrics};
 pub use upstream::{LaneMetrics, UpstreamFault, UpstreamMetrics};
+pub use usage::{OTHERS, UsageMetrics};
 pub use vcluster::{
     ApiMetrics, Families, PolicyCounters, RecordPhase, ThrottledBy, VclusterMetrics, VclusterPolicies,
 };
@@ -51,6 +53,7 @@ pub struct Metrics {
     pub record_keys: RecordKeyMetrics,
     pub components: ComponentMetrics,
     pub backups: BackupMetrics,
+    pub usage: UsageMetrics,
 }
 
 /// A metric could not be registered: two have the same name.
@@ -79,6 +82,7 @@ impl Metrics {
             record_keys: RecordKeyMetrics::register(&mut book)?,
             components: ComponentMetrics::register(&mut book)?,
             backups: BackupMetrics::register(&mut book)?,
+            usage: UsageMetrics::register(&mut book)?,
             registry,
         };
         Ok((metrics, book))

@@ -15,7 +15,7 @@ const REFUSED: i32 = 78;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A wrong value for each key.
-const KEYS: [(&str, &str); 62] = [
+const KEYS: [(&str, &str); 67] = [
     ("gateway.backend.kafka.selector", "nonsense"),
     ("gateway.bind.host", "no host"),
     ("gateway.advertised.host", "no host"),
@@ -69,6 +69,11 @@ const KEYS: [(&str, &str); 62] = [
     ("klamm.limits.vcluster.connections.new", "0"),
     ("klamm.limits.vcluster.topics", "few"),
     ("klamm.limits.vcluster.partitions", "-1"),
+    ("klamm.usage.keep.days", "0"),
+    ("klamm.usage.write.seconds", "60"),
+    ("klamm.usage.names", "0"),
+    ("klamm.metrics.accounts", "-1"),
+    ("klamm.metrics.topics", "many"),
     ("klamm.drain.seconds", "-1"),
     ("klamm.threads", "0"),
     ("klamm.log.filter", "loud"),

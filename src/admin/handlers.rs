@@ -22,6 +22,7 @@ pub(super) mod signing_key;
 pub(super) mod switch;
 pub(super) mod token;
 pub(super) mod upgrade;
+pub(super) mod usage;
 pub(super) mod virtual_cluster;
 
 use std::collections::BTreeSet;
@@ -63,7 +64,7 @@ pub static KINDS: [&Kind; 13] = [
 ];
 
 /// The operations that belong to no kind.
-const OTHERS: [fn(&mut AdminApi); 15] = [
+const OTHERS: [fn(&mut AdminApi); 16] = [
     absent::register,
     dry_run::register,
     operations::register,
@@ -73,6 +74,7 @@ const OTHERS: [fn(&mut AdminApi); 15] = [
     members::register,
     switch::register,
     upgrade::register,
+    usage::register,
     event_gateway::register,
     virtual_clusters::register,
     backend_clusters::register,
@@ -209,7 +211,7 @@ fn warn(answer: &mut HttpResponse, warning: &str) {
     let quoted = warning.replace(['\\', '"'], "'");
     // A name that no header can hold is in the log.
     if let Ok(value) = HeaderValue::from_str(&format!("299 klamm \"{quoted}\"")) {
-        answer.headers_mut().insert(WARNING, value);
+        answer.headers_mut().append(WARNING, value);
     }
 }
 

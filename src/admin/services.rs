@@ -20,6 +20,7 @@ use crate::backend::topology::{Topics, Topology};
 use crate::backend::{Bounds, Committed, GroupPositions, Unusable};
 use crate::config::{Reference, Unfollowed};
 use crate::listener::config::ListenerConfig;
+use crate::usage::{TooManyRows, UsageQuestion, UsageReport};
 use crate::vcluster::rename::Names;
 
 /// An answer that comes later, on the thread that asked.
@@ -85,6 +86,9 @@ pub type PositionsOfGroups =
 pub type TopicBounds =
     dyn Fn(ClusterId, TopicName) -> AnswerLater<Result<BTreeMap<i32, Bounds>, CannotAsk>> + Send + Sync;
 
+/// Asks all nodes for the usage that they have on record.
+pub type ReportUsage = dyn Fn(UsageQuestion) -> AnswerLater<Result<UsageReport, TooManyRows>> + Send + Sync;
+
 /// Says whether a reference may be followed on this node.
 pub(super) type CheckReference = dyn Fn(&Reference) -> Result<(), Unfollowed> + Send + Sync;
 
@@ -145,6 +149,7 @@ pub struct Services {
     pub lease: Lease,
     /// The variables of this node's environment that resources may name.
     pub variables: Arc<Variables>,
+    pub usage: Arc<ReportUsage>,
     /// The metrics in Prometheus's text format; the error is for the client.
     pub metrics: Arc<dyn Fn() -> Result<String, String> + Send + Sync>,
 }

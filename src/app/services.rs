@@ -8,6 +8,7 @@ use klamm_raft::model::{ClusterId, KeyName, Liveness, State, TopicName};
 use klamm_raft::{ProposeError, Readiness, Status};
 use tokio::sync::watch;
 
+use super::accounting::{self, Accounts};
 use super::secrets::SecretRoots;
 use super::{backups, here, physical, reports, usage};
 use crate::admin::{CannotAsk, DecidingView, Finding, ProviderFacts, Services, Unready, Variables};
@@ -33,6 +34,7 @@ pub(crate) struct NodeParts {
     pub(crate) serving: Arc<AtomicBool>,
     pub(crate) isolated: WhenIsolated,
     pub(crate) record_keys: Arc<RecordKeys>,
+    pub(super) accounts: Accounts,
 }
 
 /// The capabilities of the admin API.
@@ -98,6 +100,7 @@ pub(crate) fn services(parts: &NodeParts, config: &Config) -> Services {
             Arc::new(move || control.status())
         },
         lease: parts.control.lease(),
+        usage: accounting::reporter(&parts.accounts),
         metrics: {
             let parts = parts.clone();
             Arc::new(move || scraped(&parts))

@@ -7,6 +7,7 @@ mod ports;
 mod secrets;
 mod storage;
 mod tls;
+mod usage;
 
 pub(crate) use storage::key_in;
 

@@ -138,6 +138,16 @@ keys! {
         "How many topics of its own a virtual cluster may have where its `spec.limits` has no `topics`.";
     LIMIT_PARTITIONS = "klamm.limits.vcluster.partitions", "no limit",
         "How many partitions its own topics may have together where its `spec.limits` has no `partitions`.";
+    USAGE_DAYS = "klamm.usage.keep.days", "400",
+        "For how many days this node keeps [usage](QUOTAS.md#usage-and-how-to-bill-it).";
+    USAGE_WRITE_SECONDS = "klamm.usage.write.seconds", "30",
+        "How many seconds pass, 1 to 55, until usage is on the disk: a node that is killed loses so much, and two seconds more.";
+    USAGE_NAMES = "klamm.usage.names", "10000",
+        "How many accounts of a virtual cluster, and how many pairs of an account and a topic, usage tells apart in an hour. What is beyond that is summed as `(other)`.";
+    METRICS_ACCOUNTS = "klamm.metrics.accounts", "1000",
+        "How many accounts have metrics of their own on this node; those beyond, and who is no service account, are counted together as `_other`.";
+    METRICS_TOPICS = "klamm.metrics.topics", "1000",
+        "How many topics of virtual clusters have metrics of their own on this node; those beyond are counted together as `_other`.";
     DRAIN_SECONDS = "klamm.drain.seconds", "30",
         "How long a node that is asked to stop waits for requests in flight.";
     THREADS = "klamm.threads", "one for each core",

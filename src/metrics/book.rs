@@ -13,6 +13,7 @@ use super::closed::ClosedValue;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     Clients,
+    Usage,
     Policies,
     PhysicalClusters,
     OauthProviders,
@@ -21,8 +22,9 @@ pub(super) enum Section {
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Clients,
+        Self::Usage,
         Self::Policies,
         Self::PhysicalClusters,
         Self::OauthProviders,
@@ -34,6 +36,7 @@ impl Section {
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Clients => "Clients",
+            Self::Usage => "Usage",
             Self::Policies => "Policies",
             Self::PhysicalClusters => "Physical clusters",
             Self::OauthProviders => "OAuth providers",

@@ -24,6 +24,7 @@ closed! {
         Reporter = "reporter": "what tells the other nodes how this one reaches physical clusters",
         QuotaKeeper = "quota_keeper": "what shares quotas with the other nodes",
         RouteKeeper = "route_keeper": "what follows switches to another physical cluster",
+        Accountant = "accountant": "what writes usage down",
         SecretReader = "secret_reader": "what follows the files that physical clusters refer to",
     }
 }

@@ -37,6 +37,8 @@ pub enum Component {
     RouteKeeper,
     /// It shares quotas with the other nodes.
     QuotaKeeper,
+    /// It writes usage down.
+    Accountant,
     /// It follows the files that physical clusters refer to.
     SecretReader,
 }
@@ -61,6 +63,7 @@ impl Component {
             Self::Reporter => ComponentKind::Reporter,
             Self::RouteKeeper => ComponentKind::RouteKeeper,
             Self::QuotaKeeper => ComponentKind::QuotaKeeper,
+            Self::Accountant => ComponentKind::Accountant,
             Self::SecretReader => ComponentKind::SecretReader,
         }
     }
@@ -81,6 +84,7 @@ impl Component {
             | Self::Reporter
             | Self::RouteKeeper
             | Self::QuotaKeeper
+            | Self::Accountant
             | Self::SecretReader => false,
         }
     }
@@ -105,6 +109,7 @@ impl fmt::Display for Component {
             Self::Reporter => write!(f, "the reporter of how physical clusters are reached"),
             Self::RouteKeeper => write!(f, "the follower of switches to another physical cluster"),
             Self::QuotaKeeper => write!(f, "the one who shares quotas with the other nodes"),
+            Self::Accountant => write!(f, "the one who writes usage down"),
             Self::SecretReader => write!(f, "the reader of the files that physical clusters refer to"),
         }
     }

@@ -120,3 +120,30 @@ pub(in crate::admin) const POLICIES: &[Parameter] = &[NAME_CONTAINS, NAME_IS];
 pub(in crate::admin) const VCLUSTER_POLICIES: &[Parameter] = &[NAME_CONTAINS, NAME_IS, PARENT_POLICY];
 /// The place of what is added to a list that has an order.
 pub(in crate::admin) const INSERT: &[Parameter] = &[BEFORE, AFTER];
+
+const FROM: Parameter = of(
+    "from",
+    "string",
+    "The first hour of UTC that is meant, as 2026-11-30T07:00:00Z, or a day as 2026-11-30; it must be said",
+);
+const TO: Parameter = of(
+    "to",
+    "string",
+    "The hour up to which is meant, which is not any more; the end of the present hour if nothing is said",
+);
+const OF_VCLUSTER: Parameter = of("vcluster", "string", "Only what is of this virtual cluster");
+const OF_ACCOUNT: Parameter = of("account", "string", "Only what is of this account");
+const OF_TOPIC: Parameter = of("topic", "string", "Only what is of this topic");
+const BY: Parameter = of(
+    "by",
+    "string",
+    "By what to sum, separated by commas: vcluster, account, topic, and hour or day; vcluster,account,topic if nothing is said",
+);
+const FORMAT: Parameter = of(
+    "format",
+    "string",
+    "json, or csv (RFC 4180, with a line of names)",
+);
+
+/// Those of usage.
+pub(in crate::admin) const USAGE: &[Parameter] = &[FROM, TO, OF_VCLUSTER, OF_ACCOUNT, OF_TOPIC, BY, FORMAT];

@@ -66,6 +66,7 @@ impl Builder {
             data_dir,
             storage: self.storage(inputs.read_secret),
             backups: self.backups(inputs.read_secret),
+            usage: self.usage(),
             raft_listen,
             raft_address,
             raft_peers,
