@@ -92,6 +92,8 @@ mod storage_key;
 mod tools;
 #[path = "kafka/transactions.rs"]
 mod transactions;
+#[path = "kafka/usage.rs"]
+mod usage;
 #[path = "kafka/walkthrough.rs"]
 mod walkthrough;
 #[path = "kafka/wire.rs"]
