@@ -34,7 +34,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix::prelude::*;
-use actix_web::dev::Server;
+use actix_web::dev::{Server, ServerHandle};
 use klamm_raft::model::{Ability, ListenerName, Liveness, NodeRecord, Speech, Unopened};
 use klamm_raft::{Node, NotReady, RaftConfig, Readiness, StartError, Tuning};
 use tokio::sync::{oneshot, watch};
@@ -53,7 +53,6 @@ use crate::session::{Limits, SessionShared};
 use crate::supervision::{Companion, Component, Panicked, Supervisor};
 use crate::tls::{Latest, ServerTlsError, TlsFiles, TrustError};
 use crate::unix_time;
-use accounting::Accounts;
 use drain::Shutdown;
 use files::SeatCounts;
 use manager::Manager;
@@ -140,10 +139,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
 /// # Errors
 /// As [`run`].
 pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<(), AppError> {
-    config
-        .warnings
-        .iter()
-        .for_each(|warning| warn!(%warning, "configuration"));
+    warn_of(&config);
     let mut stop = drain::StopSignals::on_signals().map_err(AppError::Signals)?;
     let metrics = Metrics::new()?;
     let supervisor = Supervisor::with(metrics.components.clone(), companion);
@@ -157,10 +153,8 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
     pins::watch(&upstreams, &control, &supervisor);
     let census = census(&config, &metrics);
     let parts = (&metrics, &census, followers);
-    let (record_keys, shared) = sessions::shared(&config, &control, parts)?;
+    let (record_keys, accounts, shared) = sessions::shared(&config, &control, parts)?;
     let meters = shared.meters();
-    let keepers = (&metrics.usage, &supervisor);
-    let accounts = Accounts::keep(&config.node, &shared.usage, &control, keepers);
     let (listener, addresses) = listener(&config, &upstreams, shared, parts).await?;
     unopened::announce(node.id(), addresses.clone(), &control, &supervisor);
     reports::announce(node.id(), &upstreams, &control, &supervisor);
@@ -182,8 +176,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
     };
     let admin = admin_server(&config, &parts, followers).map_err(|error| *error)?;
     back_up(&config, &control, &metrics, &supervisor);
-    let admin_handle = admin.handle();
-    let admin = administer(admin, supervisor.clone());
+    let (admin_handle, admin) = administer(admin, supervisor.clone());
     let manager = Manager {
         visibility: node.report_visibility(),
         control,
@@ -213,6 +206,12 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
     // Not gracefully: there is no node any more that could answer.
     admin_handle.stop(false).await;
     ended
+}
+
+/// Says what the configuration has that is ignored.
+fn warn_of(config: &Config) {
+    let warnings = config.warnings.iter();
+    warnings.for_each(|warning| warn!(%warning, "configuration"));
 }
 
 /// Starts this node's part in the cluster; none if it is told to stop before it has joined one.
@@ -258,16 +257,21 @@ fn admin_server(
     })
 }
 
-/// Starts the admin API; the answer comes when that has ended by itself.
-fn administer(server: Server, supervisor: Supervisor) -> impl Future<Output = Result<Infallible, AppError>> {
+/// Starts the admin API; the answer comes when that has ended by itself, or by the handle.
+fn administer(
+    server: Server,
+    supervisor: Supervisor,
+) -> (ServerHandle, impl Future<Output = Result<Infallible, AppError>>) {
+    let handle = server.handle();
     let serving = actix_rt::spawn(async move { supervisor.run(Component::AdminApi, server).await });
-    async {
+    let ended = async {
         let ended = serving.await;
         Err(match ended {
             Ok(Err(panicked)) => panicked.into(),
             _ => AppError::AdminEnded,
         })
-    }
+    };
+    (handle, ended)
 }
 
 /// Serves until it is told to stop or cannot go on, then drains.

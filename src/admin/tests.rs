@@ -289,8 +289,7 @@ impl Gateway {
 
     pub(crate) fn services(self: &Arc<Self>) -> Services {
         let this = || Arc::clone(self);
-        let (proposing, confirming, asking) = (this(), this(), this());
-        let (seeing, readying, reporting) = (this(), this(), this());
+        let [proposing, confirming, asking, seeing, readying, reporting] = std::array::from_fn(|_| this());
         let (listing, surveying, seen) = (this(), this(), this());
         Services {
             states: self.states.subscribe(),

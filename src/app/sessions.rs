@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use klamm_raft::Lease;
 
+use super::accounting::Accounts;
 use super::{ListenerParts, limits, quotas};
 use crate::config::{Config, WhenIsolated};
 use crate::control::Control;
@@ -13,12 +14,12 @@ use crate::session::{Confirm, Propose, SessionShared, StateAccess};
 use crate::tls::TrustError;
 use crate::vcluster::plan::{ChangeUnavailable, NotConfirmed};
 
-/// The parts that sessions share, and the keys for records among them.
+/// The parts that sessions share, and of them the keys for records and the accounts of what is used.
 pub(super) fn shared(
     config: &Config,
     control: &Control,
     (metrics, _, followers): ListenerParts<'_>,
-) -> Result<(Arc<RecordKeys>, Arc<SessionShared>), TrustError> {
+) -> Result<(Arc<RecordKeys>, Accounts, Arc<SessionShared>), TrustError> {
     let keys = KeyReaders::start(&config.oauth, &metrics.keys, followers.0)?;
     let record_keys = RecordKeys::start(&config.keys, &metrics.record_keys, followers.0);
     let record_keys = Arc::new(record_keys);
@@ -37,7 +38,9 @@ pub(super) fn shared(
     );
     let shared = Arc::new(shared);
     quotas::keep(shared.meters(), &config.limits.vclusters, control, followers.0);
-    Ok((record_keys, shared))
+    let keepers = (&metrics.usage, followers.0);
+    let accounts = Accounts::keep(&config.node, &shared.usage, control, keepers);
+    Ok((record_keys, accounts, shared))
 }
 
 fn proposer(control: &Control) -> Propose {
