@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test full-state chaos faults planted fuzz interop interop-standard interop-partner clients failover procedures faults-clients switches isolation encryption quotas logins conformance integrations bench lint advisories fix schema kafka
+.PHONY: quickstart test full-state chaos faults planted fuzz interop interop-standard interop-partner clients failover procedures faults-clients switches isolation encryption schemas quotas logins conformance integrations bench lint advisories fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -100,6 +100,11 @@ switches: kafka
 encryption: kafka
 	tests/kafka/encryption/moto.sh install
 	$(CARGO) test --locked --test kafka -- --ignored --nocapture encryption::
+
+# Schemas by Apicurio Registry, with Confluent's serializers: docs/POLICIES.md.
+schemas: kafka
+	tests/kafka/schemas/apicurio.sh install
+	$(CARGO) test --locked --test kafka -- --ignored --nocapture schemas::
 
 # A quota that three nodes share, while all connections are on one of them: docs/QUOTAS.md.
 quotas: kafka

@@ -153,7 +153,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
     pins::watch(&upstreams, &control, &supervisor);
     let census = census(&config, &metrics);
     let parts = (&metrics, &census, followers);
-    let (record_keys, accounts, shared) = sessions::shared(&config, &control, parts)?;
+    let (sources, accounts, shared) = sessions::shared(&config, &control, parts)?;
     let meters = shared.meters();
     let (listener, addresses) = listener(&config, &upstreams, shared, parts).await?;
     unopened::announce(node.id(), addresses.clone(), &control, &supervisor);
@@ -171,7 +171,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         draining: Arc::clone(&draining),
         serving: Arc::clone(&serving),
         isolated: config.node.isolated,
-        record_keys: Arc::clone(&record_keys),
+        sources: sources.clone(),
         accounts: accounts.clone(),
     };
     let admin = admin_server(&config, &parts, followers).map_err(|error| *error)?;
@@ -183,7 +183,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         upstreams,
         physical,
         passages,
-        record_keys,
+        sources,
         meters,
         limits: Arc::new(config.limits.vclusters.clone()),
         listener: listener.clone(),

@@ -13,6 +13,7 @@ mod hint;
 mod jaas;
 mod kafka_names;
 mod keys;
+mod registries;
 mod listeners;
 mod logins;
 mod named;
@@ -33,7 +34,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use klamm_raft::model::{
-    AccountName, Authentication, ClusterId, KeyName, Limits, NodeId, ProviderName, SigningKey,
+    AccountName, Authentication, ClusterId, KeyName, Limits, NodeId, ProviderName, RegistryName, SigningKey,
 };
 use klamm_raft::{ClusterSecret, OwnId, Storage, StorageKey, Upgrade};
 
@@ -42,6 +43,7 @@ use crate::backend::config::{AnonymousClients, BackendConfig};
 use crate::keys::KeyConfig;
 use crate::listener::config::ListenerConfig;
 use crate::oauth::ProviderConfig;
+use crate::registries::RegistryConfig;
 use crate::telemetry::LogFormat;
 use crate::tls::TlsFiles;
 
@@ -100,6 +102,8 @@ pub struct Config {
     pub oauth: BTreeMap<ProviderName, ProviderConfig>,
     /// The keys that records are encrypted with, by name.
     pub keys: BTreeMap<KeyName, KeyConfig>,
+    /// The registries that have the schemas of records, by name.
+    pub registries: BTreeMap<RegistryName, RegistryConfig>,
     /// `None`: one is generated and replicated.
     pub signing_key: Option<SigningKey>,
     pub limits: LimitsConfig,

@@ -23,6 +23,7 @@ mod template;
 mod vocabulary;
 
 pub use json_text::JsonText;
+pub(crate) use json_text::decoded;
 pub use lookup::{Keyed, Lookup};
 pub use operand::Operand;
 pub use template::{Template, TextGrowth};

@@ -10,7 +10,6 @@ mod config;
 mod derived;
 mod file;
 mod opened;
-mod pace;
 mod record_keys;
 mod service;
 mod source;

@@ -16,6 +16,7 @@ mod page;
 mod policies;
 mod reasons;
 mod record_keys;
+mod registries;
 mod upstream;
 mod usage;
 mod vcluster;
@@ -36,6 +37,7 @@ pub use node::{BudgetShare, LimitFigure, NodeMetrics, RaftFigures, TlsReload};
 pub use policies::PolicyMetrics;
 pub use reasons::{ClosedFor, LoginFailedFor, TurnedAwayFor};
 pub use record_keys::{KeyCall, KeyCallOutcome, RecordKeyMetrics};
+pub use registries::{RegistryCallOutcome, RegistryMetrics};
 pub use upstream::{LaneMetrics, UpstreamFault, UpstreamMetrics};
 pub use usage::{OTHERS, UsageMetrics};
 pub use vcluster::{
@@ -51,6 +53,7 @@ pub struct Metrics {
     lanes: Arc<LaneMetrics>,
     pub keys: KeyMetrics,
     pub record_keys: RecordKeyMetrics,
+    pub registries: RegistryMetrics,
     pub components: ComponentMetrics,
     pub backups: BackupMetrics,
     pub usage: UsageMetrics,
@@ -80,6 +83,7 @@ impl Metrics {
             lanes: Arc::new(LaneMetrics::register(&mut book)?),
             keys: KeyMetrics::register(&mut book)?,
             record_keys: RecordKeyMetrics::register(&mut book)?,
+            registries: RegistryMetrics::register(&mut book)?,
             components: ComponentMetrics::register(&mut book)?,
             backups: BackupMetrics::register(&mut book)?,
             usage: UsageMetrics::register(&mut book)?,

@@ -7,6 +7,7 @@
 //! ACLs that policies of a virtual cluster stand for, [`RatePolicies`] those that limit how much clients use.
 
 mod acls;
+mod at_hand;
 mod chain;
 mod cipher;
 mod compiled;
@@ -23,10 +24,12 @@ mod reach;
 mod requests;
 mod scope;
 mod topics;
+mod validation;
 mod values;
 mod vocabulary;
 
 pub use acls::{BroughtAcls, principals};
+pub use at_hand::{AtHand, MayWait, RecordNeed};
 pub use chain::{PolicyChain, RecordRefusal};
 pub use context::{AuthType, PolicyContext};
 pub use fault::{PolicyFault, check};

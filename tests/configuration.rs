@@ -35,6 +35,7 @@ const KEYS: [(&str, &str); 67] = [
     ("gateway.super.users", "two\nlines"),
     ("gateway.passthrough.authentication", "nonsense"),
     ("gateway.oauth.providers", "nonsense"),
+    ("klamm.registries", "nonsense"),
     ("klamm.keys", "nonsense"),
     ("gateway.connections.max.reauth.ms", "-1"),
     ("klamm.node.id", "0"),
@@ -92,6 +93,7 @@ const KEYS: [(&str, &str); 67] = [
         "gateway.oauth.providers",
         "{id: {issuer: 'https://id.example.com'}}",
     ),
+    ("klamm.registries", "{central: {url: 'http://registry'}}"),
     ("klamm.keys", "{payroll: {kind: aws, arn: 'arn:aws:kms:x'}}"),
 ];
 

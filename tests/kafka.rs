@@ -76,6 +76,8 @@ mod quotas;
 mod relay;
 #[path = "kafka/request_rules.rs"]
 mod request_rules;
+#[path = "kafka/schemas.rs"]
+mod schemas;
 #[path = "kafka/several.rs"]
 mod several;
 #[path = "kafka/scene.rs"]

@@ -18,11 +18,12 @@ const MAX_PRODUCT_LINES: usize = 600;
 const RUST_ROOTS: [&str; 5] = ["src", "raft/src", "raft/tests", "tests", "chaos"];
 
 /// Modules that decide and never act: state in, state and effects out.
-const PURE: [&str; 15] = [
+const PURE: [&str; 16] = [
     "src/wire",
     "src/records",
     "src/envelope",
     "src/expression",
+    "src/schemas",
     "src/auth",
     "src/authz",
     "src/policy",
@@ -54,11 +55,12 @@ const IMPURE_WORDS: [(&str, &str); 10] = [
 ];
 
 /// The modules of the consensus crate that each module of the data plane may use.
-const DATA_PLANE: [(&str, &[&str]); 12] = [
+const DATA_PLANE: [(&str, &[&str]); 13] = [
     ("src/wire", &[]),
     ("src/records", &[]),
     ("src/envelope", &["model"]),
     ("src/expression", &[]),
+    ("src/schemas", &["model"]),
     ("src/auth", &["model"]),
     ("src/authz", &["model"]),
     ("src/policy", &["model"]),
@@ -73,11 +75,12 @@ const DATA_PLANE: [(&str, &[&str]); 12] = [
 ];
 
 /// Which module of `src` may use which: of those before it in this list the named ones, so that no two need each other.
-const MAY_USE: [(&str, &[&str]); 36] = [
+const MAY_USE: [(&str, &[&str]); 39] = [
     ("address", &[]),
     ("chain", &[]),
     ("fold", &[]),
     ("guesses", &[]),
+    ("pace", &[]),
     ("regexp", &[]),
     ("secret", &[]),
     ("stream", &[]),
@@ -88,10 +91,11 @@ const MAY_USE: [(&str, &[&str]); 36] = [
     ("records", &["wire"]),
     ("envelope", &[]),
     ("expression", &["regexp"]),
+    ("schemas", &["expression", "regexp"]),
     ("authz", &[]),
     (
         "policy",
-        &["authz", "envelope", "expression", "records", "regexp"],
+        &["authz", "envelope", "expression", "records", "regexp", "schemas"],
     ),
     ("quota", &[]),
     ("usage", &["chain", "unix_time", "whole_file"]),
@@ -125,9 +129,22 @@ const MAY_USE: [(&str, &[&str]); 36] = [
             "envelope",
             "https",
             "metrics",
+            "pace",
             "supervision",
             "tls",
             "unix_time",
+        ],
+    ),
+    (
+        "registries",
+        &[
+            "chain",
+            "https",
+            "metrics",
+            "pace",
+            "schemas",
+            "supervision",
+            "tls",
         ],
     ),
     (
@@ -166,8 +183,24 @@ const MAY_USE: [(&str, &[&str]); 36] = [
     (
         "session",
         &[
-            "auth", "authz", "backend", "chain", "envelope", "fold", "guesses", "keys", "metrics", "oauth",
-            "stream", "vcluster", "policy", "quota", "records", "usage", "wire",
+            "auth",
+            "authz",
+            "backend",
+            "chain",
+            "envelope",
+            "fold",
+            "guesses",
+            "keys",
+            "metrics",
+            "oauth",
+            "stream",
+            "vcluster",
+            "policy",
+            "quota",
+            "records",
+            "registries",
+            "usage",
+            "wire",
         ],
     ),
     (
@@ -194,6 +227,7 @@ const MAY_USE: [(&str, &[&str]); 36] = [
             "keys",
             "listener",
             "oauth",
+            "registries",
             "secret",
             "session",
             "telemetry",
@@ -253,6 +287,7 @@ const MAY_USE: [(&str, &[&str]); 36] = [
             "metrics",
             "oauth",
             "quota",
+            "registries",
             "secret",
             "session",
             "supervision",

@@ -50,8 +50,8 @@ pub use listener::{Encryption, Entry, ListenerRecord, Protocol, Routing, Sasl, S
 pub use mark::ProducerMark;
 pub use names::{
     AccessTokenName, AccountName, ClusterId, CredentialsName, DnsLabel, GroupName, HeaderKey, InvalidName,
-    KeyName, ListenerName, NamePrefix, NameSelector, NodeId, PolicyName, ProviderName, RegexText, Revision,
-    TopicName, VclusterName,
+    KeyName, ListenerName, NamePrefix, NameSelector, NodeId, PolicyName, ProviderName, RegexText,
+    RegistryName, Revision, TopicName, VclusterName,
 };
 pub use neighbours::Neighbours;
 pub use node::{Liveness, NodeRecord, Unopened};
@@ -60,7 +60,8 @@ pub use physical::{ClusterReport, ClusterReports, KafkaProperties, PhysicalClust
 pub use policy::{
     AclName, AclRule, FailureMode, HeaderAction, LimitedRate, NewPolicy, OpenedParts, OrderedPolicies,
     Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, PolicyScope, PolicySpelling, RequestKind,
-    RequestRule, RequestSetting, RuleEffect, SealedParts, TopicPattern,
+    RequestRule, RequestSetting, RuleEffect, SchemaCheck, SchemaFormat, SealedParts, TopicPattern,
+    ValidatedParts,
 };
 pub use proposal::{BootRecord, ProposalRecord};
 pub use quota::{

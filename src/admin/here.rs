@@ -1,6 +1,6 @@
 //! The state of the node that answers, which may be otherwise on the others, as JSON for operators.
 
-use klamm_raft::model::{ClusterId, KeyName, VclusterState};
+use klamm_raft::model::{ClusterId, KeyName, RegistryName, VclusterState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ pub struct Here {
     pub panicked: Vec<String>,
     /// The keys for records that cannot be used, with why.
     pub unusable_keys: Vec<(KeyName, String)>,
+    /// The schema registries that cannot be asked, with why.
+    pub unusable_registries: Vec<(RegistryName, String)>,
 }
 
 /// Whether the node that answers decides requests of clients, and on which grounds.
@@ -87,7 +89,11 @@ impl Here {
         let keys = self.unusable_keys.iter().map(|(name, why)| {
             format!("key {name} for records: {why}; what policies encrypt or decrypt with it is refused until it can be used")
         });
-        unopened.chain(strangers).chain(panicked).chain(keys).collect()
+        let registries = self.unusable_registries.iter().map(|(name, why)| {
+            format!("schema registry {name}: {why}; records of schemas that this node does not know yet are refused until it can be asked")
+        });
+        let parts = unopened.chain(strangers).chain(panicked);
+        parts.chain(keys).chain(registries).collect()
     }
 
     /// The parts of a virtual cluster that cannot be served, for people.
@@ -143,10 +149,18 @@ mod tests {
                 "payroll".parse().unwrap(),
                 "the key file does not exist".to_owned(),
             )],
+            unusable_registries: vec![(
+                "central".parse().unwrap(),
+                "the registry does not answer".to_owned(),
+            )],
         };
-        let [port, cluster, component, key] = &here.warnings()[..] else {
-            panic!("four warnings")
+        let [port, cluster, component, key, registry] = &here.warnings()[..] else {
+            panic!("five warnings")
         };
+        assert!(
+            registry.starts_with("schema registry central: the registry does not answer;"),
+            "{registry}"
+        );
         assert!(
             key.starts_with("key payroll for records: the key file does not exist"),
             "{key}"

@@ -1,6 +1,6 @@
 //! The capabilities that the admin API is handed from the rest of the gateway.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use klamm_raft::command::Change;
 use klamm_raft::model::{
-    ClusterId, ClusterReports, KeyName, PhysicalCluster, ProviderName, Revision, State, TopicName,
+    ClusterId, ClusterReports, KeyName, PhysicalCluster, ProviderName, RegistryName, Revision, State,
+    TopicName,
 };
 use klamm_raft::{Applied, BackupError, BackupHeader, ConfirmError, Lease, ProposeError, Status};
 use tokio::sync::watch;
@@ -123,6 +124,8 @@ pub struct Services {
     pub providers: Arc<Providers>,
     /// The keys for records of this node's configuration, with their kinds.
     pub record_keys: Arc<BTreeMap<KeyName, &'static str>>,
+    /// The schema registries of this node's configuration.
+    pub registries: Arc<BTreeSet<RegistryName>>,
     /// The physical clusters and the listeners of this node's configuration, to be read.
     pub backends: Arc<Vec<BackendConfig>>,
     /// Whether physical clusters that do not say let clients in that do not log in.

@@ -42,6 +42,7 @@ mod methods;
 mod names;
 mod physical_cluster;
 mod policy;
+mod schema_validation;
 mod schemas;
 mod signing_keys;
 mod statuses;
@@ -209,6 +210,18 @@ fn granted() -> Lease {
     lease
 }
 
+/// Resources may refer to some variables, and to files below the node's own directory.
+fn check_reference(reference: &Reference) -> Result<(), Unfollowed> {
+    match reference {
+        Reference::Variable(name) if name.starts_with("KLAMM_SECRET_") => Ok(()),
+        Reference::File(path) if !path.starts_with('/') => Ok(()),
+        other => Err(Unfollowed {
+            reference: other.clone(),
+            why: "is not for resources".to_owned(),
+        }),
+    }
+}
+
 impl Gateway {
     pub(crate) fn new() -> Arc<Self> {
         let record = |host: &str, port_start| NodeRecord::with_ports(host, port_start, 10);
@@ -288,9 +301,9 @@ impl Gateway {
     }
 
     pub(crate) fn services(self: &Arc<Self>) -> Services {
-        let this = || Arc::clone(self);
-        let [proposing, confirming, asking, seeing, readying, reporting] = std::array::from_fn(|_| this());
-        let (listing, surveying, seen) = (this(), this(), this());
+        let [proposing, confirming, asking, seeing, readying, reporting] =
+            std::array::from_fn(|_| Arc::clone(self));
+        let [listing, surveying, seen] = std::array::from_fn(|_| Arc::clone(self));
         Services {
             states: self.states.subscribe(),
             propose: Arc::new(move |change| Box::pin(std::future::ready(proposing.propose(change)))),
@@ -303,17 +316,11 @@ impl Gateway {
             rehearsal: None,
             providers: Arc::new([("corporate".parse().unwrap(), provider())].into()),
             record_keys: Arc::new([("payroll".parse().unwrap(), "file")].into()),
+            registries: Arc::new(["central".parse().unwrap()].into()),
             backends: Arc::new(self.backends()),
             anonymous: AnonymousClients::Allowed,
             reports: Arc::new(move || seen.reports.lock().unwrap().clone()),
-            check_reference: Arc::new(|reference: &Reference| match reference {
-                Reference::Variable(name) if name.starts_with("KLAMM_SECRET_") => Ok(()),
-                Reference::File(path) if !path.starts_with('/') => Ok(()),
-                other => Err(Unfollowed {
-                    reference: other.clone(),
-                    why: "is not for resources".to_owned(),
-                }),
-            }),
+            check_reference: Arc::new(check_reference),
             // All references lead to one secret.
             resolve: Arc::new(|id, cluster| {
                 let follow = |_: &Reference| Ok(Secret::new("s3cret"));

@@ -23,7 +23,8 @@ pub(super) fn of(parts: &NodeParts) -> Here {
         unopened: unopened(&parts.addresses.borrow(), &parts.control.status()),
         physical_clusters: physical_clusters(&parts.upstreams, &parts.control.state()),
         panicked: parts.supervisor.down().iter().map(ToString::to_string).collect(),
-        unusable_keys: parts.record_keys.troubles(),
+        unusable_keys: parts.sources.keys.troubles(),
+        unusable_registries: parts.sources.registries.troubles(),
     }
 }
 

@@ -11,7 +11,8 @@ use actix::prelude::*;
 use arc_swap::ArcSwap;
 use klamm_raft::Visibility;
 use klamm_raft::model::{
-    ClusterId, DnsLabel, KeyName, Limits, ListenerName, PortSlot, Speech, State, VclusterName, VclusterState,
+    ClusterId, DnsLabel, KeyName, Limits, ListenerName, PolicyAction, PortSlot, RegistryName, Speech, State,
+    VclusterName, VclusterState,
 };
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
@@ -20,11 +21,11 @@ use tracing::{error, info};
 use super::borders;
 use super::physical::PhysicalClusters;
 use super::routes::Passages;
+use super::sessions::RecordSources;
 use super::tracking::Tracking;
 use crate::auth::Directory;
 use crate::backend::{Track, Upstreams};
 use crate::control::Control;
-use crate::keys::RecordKeys;
 use crate::listener::{Listener, Opening, SetAddresses, Spot};
 use crate::metrics::{Metrics, VclusterMetrics};
 use crate::quota::OpenConnections;
@@ -52,7 +53,7 @@ pub(crate) struct Manager {
     pub(crate) upstreams: Upstreams,
     pub(crate) physical: PhysicalClusters,
     pub(crate) passages: Passages,
-    pub(crate) record_keys: Arc<RecordKeys>,
+    pub(crate) sources: RecordSources,
     pub(crate) meters: Arc<Meters>,
     /// The limits of virtual clusters that have none of their own.
     pub(crate) limits: Arc<Limits>,
@@ -147,8 +148,12 @@ impl Manager {
             }
         }
         self.physical.forget(&state);
-        self.record_keys
+        self.sources
+            .keys
             .are_named(named_keys(&state), &self.metrics.record_keys);
+        self.sources
+            .registries
+            .are_named(named_registries(&state), &self.metrics.registries);
         self.track(&done.tracking, &retracked);
         self.serve(done).await;
         self.visibility.report(revision);
@@ -266,11 +271,21 @@ impl Manager {
     }
 }
 
-/// The keys that policies which are in force name.
-fn named_keys(state: &State) -> impl Iterator<Item = KeyName> {
+/// The actions of the policies that are in force.
+fn actions(state: &State) -> impl Iterator<Item = &PolicyAction> {
     let own = state.vclusters.values().flat_map(|own| own.policies.values());
     let all = state.policies.values().chain(own).filter(|policy| policy.enabled);
-    all.flat_map(|policy| policy.action.keys().cloned())
+    all.map(|policy| &policy.action)
+}
+
+/// The keys that they name.
+fn named_keys(state: &State) -> impl Iterator<Item = KeyName> {
+    actions(state).flat_map(|action| action.keys().cloned())
+}
+
+/// The schema registries that they name.
+fn named_registries(state: &State) -> impl Iterator<Item = RegistryName> {
+    actions(state).filter_map(|action| action.registry().cloned())
 }
 
 /// Whether what all virtual clusters are compiled from is equal.

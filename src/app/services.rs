@@ -10,13 +10,14 @@ use tokio::sync::watch;
 
 use super::accounting::{self, Accounts};
 use super::secrets::SecretRoots;
+use super::sessions::RecordSources;
 use super::{backups, here, physical, reports, usage};
 use crate::admin::{CannotAsk, DecidingView, Finding, ProviderFacts, Services, Unready, Variables};
 use crate::backend::{Committed, DescribeTopic, ListTopics, Reach, Survey, Upstream, Upstreams};
 use crate::chain::Chain;
 use crate::config::{Config, Reference, WhenIsolated};
 use crate::control::Control;
-use crate::keys::{KeyConfig, RecordKeys};
+use crate::keys::KeyConfig;
 use crate::listener::Addresses;
 use crate::metrics::{Metrics, RaftFigures};
 use crate::supervision::{Component, Supervisor};
@@ -33,7 +34,7 @@ pub(crate) struct NodeParts {
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) serving: Arc<AtomicBool>,
     pub(crate) isolated: WhenIsolated,
-    pub(crate) record_keys: Arc<RecordKeys>,
+    pub(crate) sources: RecordSources,
     pub(super) accounts: Accounts,
 }
 
@@ -62,6 +63,7 @@ pub(crate) fn services(parts: &NodeParts, config: &Config) -> Services {
             let kind = |(name, key): (&KeyName, &KeyConfig)| (name.clone(), key.kind());
             Arc::new(config.keys.iter().map(kind).collect())
         },
+        registries: Arc::new(config.registries.keys().cloned().collect()),
         backends: Arc::new(config.backends.values().cloned().collect()),
         anonymous: config.anonymous,
         reports: {

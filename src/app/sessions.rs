@@ -10,19 +10,31 @@ use crate::config::{Config, WhenIsolated};
 use crate::control::Control;
 use crate::keys::RecordKeys;
 use crate::oauth::KeyReaders;
+use crate::registries::Registries;
 use crate::session::{Confirm, Propose, SessionShared, StateAccess};
 use crate::tls::TrustError;
 use crate::vcluster::plan::{ChangeUnavailable, NotConfirmed};
 
-/// The parts that sessions share, and of them the keys for records and the accounts of what is used.
+/// Where the keys and schemas of records come from.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordSources {
+    pub(crate) keys: Arc<RecordKeys>,
+    pub(crate) registries: Arc<Registries>,
+}
+
+/// The parts that sessions share, and of them the sources for records and the accounts of what is used.
 pub(super) fn shared(
     config: &Config,
     control: &Control,
     (metrics, _, followers): ListenerParts<'_>,
-) -> Result<(Arc<RecordKeys>, Accounts, Arc<SessionShared>), TrustError> {
+) -> Result<(RecordSources, Accounts, Arc<SessionShared>), TrustError> {
     let keys = KeyReaders::start(&config.oauth, &metrics.keys, followers.0)?;
     let record_keys = RecordKeys::start(&config.keys, &metrics.record_keys, followers.0);
-    let record_keys = Arc::new(record_keys);
+    let registries = Registries::start(&config.registries, &metrics.registries, followers.0);
+    let sources = RecordSources {
+        keys: Arc::new(record_keys),
+        registries: Arc::new(registries),
+    };
     let shared = SessionShared::new(
         limits(config),
         StateAccess {
@@ -34,13 +46,13 @@ pub(super) fn shared(
             },
         },
         Arc::clone(&metrics.node),
-        (keys, Arc::clone(&record_keys)),
+        (keys, Arc::clone(&sources.keys), Arc::clone(&sources.registries)),
     );
     let shared = Arc::new(shared);
     quotas::keep(shared.meters(), &config.limits.vclusters, control, followers.0);
     let keepers = (&metrics.usage, followers.0);
     let accounts = Accounts::keep(&config.node, &shared.usage, control, keepers);
-    Ok((record_keys, accounts, shared))
+    Ok((sources, accounts, shared))
 }
 
 fn proposer(control: &Control) -> Propose {

@@ -23,14 +23,15 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use klamm_raft::model::{
-    ClusterId, KeyName, Limit, Limits, ListenerName, PhysicalCluster, ProviderName, Routing, SigningKey,
-    Speech,
+    ClusterId, KeyName, Limit, Limits, ListenerName, PhysicalCluster, ProviderName, RegistryName, Routing,
+    SigningKey, Speech,
 };
 
 use crate::backend::config::{AnonymousClients, BackendConfig};
 use crate::keys::KeyConfig;
 use crate::listener::config::ListenerConfig;
 use crate::oauth::ProviderConfig;
+use crate::registries::RegistryConfig;
 use crate::session;
 use crate::telemetry::{self, LogFormat};
 
@@ -44,7 +45,7 @@ use super::tree::TreeValue;
 use super::values::Values;
 use super::{
     Config, ConfigError, Inputs, LimitsConfig, LogConfig, NodeConfig, ReadFile, backends, keys, listeners,
-    providers,
+    providers, registries,
 };
 
 /// The hint where a secret of nodes is missing.
@@ -86,6 +87,7 @@ pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
         passthrough: builder.passthrough(inputs.methods, &backends, &oauth),
         oauth,
         keys: builder.keys(inputs),
+        registries: builder.registries(inputs.read),
         secrets: builder.secrets(),
         anonymous,
         limits: builder.limits(),
@@ -347,6 +349,13 @@ impl Builder {
                 let around = (inputs.read, inputs.variables);
                 keys::parse(setting, around, &mut self.problems)
             }
+            None => BTreeMap::new(),
+        }
+    }
+
+    fn registries(&mut self, read: ReadFile<'_>) -> BTreeMap<RegistryName, RegistryConfig> {
+        match self.settings.keys.get(reference::REGISTRIES).cloned() {
+            Some(setting) => registries::parse(setting, read, &mut self.problems),
             None => BTreeMap::new(),
         }
     }

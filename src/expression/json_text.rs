@@ -25,7 +25,7 @@ impl<'a> JsonText<'a> {
     }
 
     /// How many bytes a look goes over.
-    pub(super) fn len(self) -> usize {
+    pub(crate) fn len(self) -> usize {
         self.0.len()
     }
 
@@ -48,6 +48,11 @@ impl<'a> JsonText<'a> {
         }
     }
 
+    /// Its text, without blanks around it.
+    pub(crate) fn text(self) -> &'a [u8] {
+        self.0.trim_ascii()
+    }
+
     pub(super) fn is_object(self) -> bool {
         self.opens_with(b'{')
     }
@@ -61,7 +66,7 @@ impl<'a> JsonText<'a> {
     }
 
     /// The elements of an array, or the members of an object.
-    pub(super) fn parts(self) -> JsonParts<'a> {
+    pub(crate) fn parts(self) -> JsonParts<'a> {
         let at = blanks(self.0, 0);
         JsonParts {
             bytes: self.0,
@@ -101,7 +106,7 @@ impl<'a> JsonText<'a> {
 
 /// The parts of an array or object: the name of each as it is written, and its value. Elements have an empty name.
 #[derive(Debug, Clone)]
-pub(super) struct JsonParts<'a> {
+pub(crate) struct JsonParts<'a> {
     bytes: &'a [u8],
     at: usize,
     is_object: bool,
@@ -149,7 +154,7 @@ impl<'a> Iterator for JsonParts<'a> {
 }
 
 /// A quoted text of JSON without its quotes and escapes.
-pub(super) fn decoded(quoted: &[u8]) -> Result<Cow<'_, str>, NoAnswer> {
+pub(crate) fn decoded(quoted: &[u8]) -> Result<Cow<'_, str>, NoAnswer> {
     let inner = quoted
         .get(1..quoted.len().saturating_sub(1))
         .ok_or(NoAnswer::NotJson)?;

@@ -13,12 +13,12 @@ use super::config::KeyConfig;
 use super::derived::{RECORD_KEYS, derived};
 use super::file::FileKey;
 use super::opened::OpenedKeys;
-use super::pace::CallPace;
 use super::service::{KeyService, OpenedBytes, ServiceError};
 use super::vault::Vault;
 use crate::chain::Chain;
 use crate::envelope::{BadKey, DataKey, DueWhen, NoKey, PinnedKey, RecordKeyNeed, SealingKey};
 use crate::metrics::{KeyCall, KeyCallOutcome, RecordKeyMetrics};
+use crate::pace::CallPace;
 
 /// A data key that is so old is to be followed by another one …
 const DUE_AFTER: Duration = Duration::from_secs(3600);
@@ -34,6 +34,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether opened data keys are too old, and whether trouble with a key service is over.
 const TIDY_EVERY: Duration = Duration::from_secs(20);
+
+/// The longest time for which a key service that does not answer is left alone.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// The most data keys that one call opens.
 const MOST_IN_CALL: usize = 64;
@@ -80,11 +83,20 @@ struct KeptPinnedKey {
 }
 
 /// How a key fares.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct KeyFares {
     pace: CallPace,
     /// Why it cannot be used, if it cannot.
     trouble: Option<String>,
+}
+
+impl Default for KeyFares {
+    fn default() -> Self {
+        Self {
+            pace: CallPace::of(LONGEST_PAUSE),
+            trouble: None,
+        }
+    }
 }
 
 /// A data key that was not wrapped by the key that a record names, or by a version that is not there.

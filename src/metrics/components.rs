@@ -18,6 +18,7 @@ closed! {
         Pin = "pin": "what sees to it that a physical cluster stays the same Kafka cluster",
         KeyReader = "key_reader": "what reads the keys of an OAuth provider",
         RecordKey = "record_key": "what follows a key that records are encrypted with",
+        Registry = "registry": "what looks after a schema registry",
         Certificates = "certificates": "what follows certificate files",
         Backups = "backups": "what makes backups by itself",
         Announcer = "announcer": "what tells the other nodes which addresses this one cannot open",

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use klamm_raft::model::PolicyName;
 
+use super::at_hand::{AtHand, MayWait, RecordNeed};
 use super::compiled::CompiledPolicy;
 use super::context::PolicyContext;
-use super::link::{Effect, HeaderValues, Link, RecordStep, Refused};
+use super::link::{Effect, HeaderValues, Link, Means, RecordStep, Refused};
 use super::outcomes::RecordOutcomes;
 use super::values::{RecordValues, RequestValues, Syntax};
-use crate::envelope::{KeysAtHand, NoKeys, RecordKeyNeed};
+use crate::envelope::NoKeys;
 use crate::records::{Chain, Draft, Verdict};
+use crate::schemas::NoSchemas;
 
 /// Policies in order of effect. A later one sees what earlier ones changed.
 #[derive(Debug)]
@@ -22,13 +24,12 @@ pub struct PolicyChain {
     partition: i32,
     links: Vec<Link>,
     values: HeaderValues,
-    keys: Option<Arc<dyn KeysAtHand>>,
-    /// Whether keys are to be waited for; and those that are.
-    may_wait: bool,
-    lacking: Vec<RecordKeyNeed>,
+    at_hand: Option<AtHand>,
+    /// The keys and schemas that are to be waited for.
+    lacking: Vec<RecordNeed>,
 }
 
-/// The most keys that are waited for at once. What needs more is told to come again.
+/// The most keys and schemas that are waited for at once. What needs more is told to come again.
 const MOST_LACKING: usize = 64;
 
 /// Why a record is refused, for [`PolicyChain::words`].
@@ -53,8 +54,7 @@ impl PolicyChain {
             partition: -1,
             links,
             values: HeaderValues::default(),
-            keys: None,
-            may_wait: false,
+            at_hand: None,
             lacking: Vec::new(),
         })
     }
@@ -73,15 +73,14 @@ impl PolicyChain {
         self.links.iter().map(of_link).fold(0, usize::saturating_add)
     }
 
-    /// Takes the keys that are at hand; without them it knows none. Where there is time for it to wait for others, a record that
-    /// needs one is not through, and all are to be judged again when [`Self::lacking`] are there.
-    pub fn take(&mut self, keys: Arc<dyn KeysAtHand>, may_wait: bool) {
-        self.keys = Some(keys);
-        self.may_wait = may_wait;
+    /// Takes the keys and schemas that are at hand; without them it knows none. Where there is time for it to wait for others, a
+    /// record that needs one is not through, and all are to be judged again when [`Self::lacking`] are there.
+    pub fn take(&mut self, at_hand: AtHand) {
+        self.at_hand = Some(at_hand);
     }
 
-    /// The keys that are to be waited for, if records need any.
-    pub fn lacking(&mut self) -> Vec<RecordKeyNeed> {
+    /// The keys and schemas that are to be waited for, if records need any.
+    pub fn lacking(&mut self) -> Vec<RecordNeed> {
         std::mem::take(&mut self.lacking)
     }
 
@@ -125,9 +124,21 @@ impl Chain for PolicyChain {
             topic: &self.topic,
         };
         let syntax = Cell::new(Syntax::NotAsked);
-        let keys: &dyn KeysAtHand = match &self.keys {
-            Some(keys) => &**keys,
-            None => &NoKeys,
+        let means = match &self.at_hand {
+            Some(AtHand {
+                keys,
+                schemas,
+                may_wait,
+            }) => Means {
+                keys: &**keys,
+                schemas: &**schemas,
+                may_wait: *may_wait,
+            },
+            None => Means {
+                keys: &NoKeys,
+                schemas: &NoSchemas,
+                may_wait: MayWait::NO,
+            },
         };
         for (index, link) in self.links.iter_mut().enumerate() {
             let effect = {
@@ -135,18 +146,15 @@ impl Chain for PolicyChain {
                 link.effect(&values, &mut self.values)
             };
             let is_other_value = effect == Ok(Effect::Cipher);
-            match link.carry_out(effect, record, &mut self.values, keys) {
+            match link.carry_out(effect, record, &mut self.values, means) {
                 RecordStep::GoesOn if is_other_value => syntax.set(Syntax::NotAsked),
                 RecordStep::GoesOn => {}
-                RecordStep::Lacks(need) if self.may_wait && self.lacking.len() < MOST_LACKING => {
-                    if !self.lacking.contains(&need) {
+                // Whatever comes of the record now, it is judged again.
+                RecordStep::Lacks(need) => {
+                    if self.lacking.len() < MOST_LACKING && !self.lacking.contains(&need) {
                         self.lacking.push(need);
                     }
                     return Verdict::Keep;
-                }
-                RecordStep::Lacks(_) => {
-                    let why = Refused::NO_TIME;
-                    return Verdict::Refuse(RecordRefusal { link: index, why });
                 }
                 RecordStep::Skipped => return Verdict::Skip,
                 RecordStep::Refused(why) => return Verdict::Refuse(RecordRefusal { link: index, why }),

@@ -8,6 +8,7 @@ use super::cipher::{OpenAction, SealAction};
 use super::fault::{PolicyFault, check_phase};
 use super::header_keys::HeaderKeys;
 use super::reach::PolicyReach;
+use super::validation::ValidateAction;
 use super::vocabulary;
 use crate::expression::{Condition, Template};
 use crate::regexp;
@@ -36,6 +37,7 @@ pub(super) enum CompiledAction {
     },
     Encrypt(SealAction),
     Decrypt(OpenAction),
+    Validate(ValidateAction),
     /// Another version of Klamm took it, and this one cannot carry it out: nobody knows what it would keep back, so that it
     /// keeps back everything.
     Broken,
@@ -121,6 +123,10 @@ pub(super) fn parts(policy: &Policy) -> Result<(Option<Condition>, CompiledActio
         PolicyAction::Decrypt { keys, parts } => CompiledAction::Decrypt(OpenAction {
             keys: keys.clone(),
             parts: *parts,
+        }),
+        PolicyAction::ValidateSchema { parts, check } => CompiledAction::Validate(ValidateAction {
+            parts: *parts,
+            check: check.clone(),
         }),
         PolicyAction::RequestRules { .. } | PolicyAction::ReadOnly => {
             return Err(PolicyFault::RequestsInPhaseOfRecords);

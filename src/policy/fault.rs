@@ -1,7 +1,8 @@
 //! Whether a policy can be carried out.
 
 use klamm_raft::model::{
-    FailureMode, OpenedParts, Policy, PolicyAction, PolicyPhase, RequestSetting, SealedParts,
+    FailureMode, OpenedParts, Policy, PolicyAction, PolicyPhase, RequestSetting, SchemaCheck, SchemaFormat,
+    SealedParts, ValidatedParts,
 };
 
 use super::acls::{self, AclRuleFault};
@@ -41,6 +42,12 @@ pub enum PolicyFault {
     DecryptOfProduced,
     #[error("spec.action: it names no part of the record: value, key or headers")]
     NoParts,
+    #[error("spec.action.parts: it names no part of the record: value or key")]
+    NothingToValidate,
+    #[error(
+        "spec.action.formats: schemas in {0} are not looked into yet, so that nothing could be validated; validate: id demands the ids of schemas"
+    )]
+    FormatNotYet(&'static str),
     #[error("spec.action.headers: more than {most} headers")]
     TooManySealedHeaders { most: usize },
     #[error("spec.condition: require needs a condition, which is what the records must meet")]
@@ -149,6 +156,16 @@ pub fn check(policy: &Policy) -> Result<(), PolicyFault> {
     }
 }
 
+/// Whether the schemas that a policy names are of formats that can be looked into.
+fn check_formats(check: &SchemaCheck) -> Result<(), PolicyFault> {
+    match check {
+        SchemaCheck::Schema { formats, .. } if formats.contains(&SchemaFormat::Protobuf) => {
+            Err(PolicyFault::FormatNotYet("Protobuf"))
+        }
+        SchemaCheck::JsonSyntax | SchemaCheck::Id { .. } | SchemaCheck::Schema { .. } => Ok(()),
+    }
+}
+
 /// Whether a policy on records fits its phase.
 pub(super) fn check_phase(policy: &Policy) -> Result<(), PolicyFault> {
     match (policy.phase, &policy.action) {
@@ -174,6 +191,10 @@ pub(super) fn check_phase(policy: &Policy) -> Result<(), PolicyFault> {
         (_, PolicyAction::Decrypt { parts, .. }) if *parts == OpenedParts::default() => {
             return Err(PolicyFault::NoParts);
         }
+        (_, PolicyAction::ValidateSchema { parts, .. }) if *parts == ValidatedParts::default() => {
+            return Err(PolicyFault::NothingToValidate);
+        }
+        (_, PolicyAction::ValidateSchema { check, .. }) => check_formats(check)?,
         _ => {}
     }
     match (policy.phase, policy.failure_mode) {

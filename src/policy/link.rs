@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use klamm_raft::model::{FailureMode, PolicyName};
 
+use super::at_hand::{MayWait, RecordNeed};
 use super::cipher::{Cipher, CipherFault, CipherStop};
 use super::compiled::{CompiledAction, CompiledPolicy, ExistingHeader, HeaderChange};
 use super::outcomes::RecordOutcomes;
+use super::validation::{RecordPart, SchemaFault, SchemaStop, Validator};
 use super::values::{RecordValues, RequestValues};
-use crate::envelope::{KeysAtHand, NoKey, RecordKeyNeed};
+use crate::envelope::{KeysAtHand, NoKey};
 use crate::expression::{Lookup, NoAnswer, TextGrowth};
 use crate::records::Draft;
+use crate::schemas::{NoSchema, SchemasAtHand};
 
 /// A policy that can concern records of a request.
 #[derive(Debug)]
@@ -21,6 +24,15 @@ pub(super) struct Link {
     holds: Option<Result<bool, NoAnswer>>,
     outcomes: RecordOutcomes,
     cipher: Cipher,
+    validator: Validator,
+}
+
+/// The keys and schemas at hand, for one record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Means<'a> {
+    pub(super) keys: &'a dyn KeysAtHand,
+    pub(super) schemas: &'a dyn SchemasAtHand,
+    pub(super) may_wait: MayWait,
 }
 
 /// The effect of a policy on a record that it can judge.
@@ -33,6 +45,8 @@ pub(super) enum Effect {
     Refuse,
     /// It is encrypted, or decrypted.
     Cipher,
+    /// It is looked at whether it is as its schema says.
+    Validate,
 }
 
 /// Whether a record goes on to the next policy.
@@ -41,8 +55,8 @@ pub(super) enum RecordStep {
     GoesOn,
     Skipped,
     Refused(Refused),
-    /// It is not through yet, for want of a key.
-    Lacks(RecordKeyNeed),
+    /// It is not through yet, for want of a key or a schema.
+    Lacks(RecordNeed),
 }
 
 /// Why a record is refused.
@@ -55,11 +69,12 @@ pub(super) enum Refused {
 impl Refused {
     /// Whether the same record may go through a little later.
     pub(super) fn is_for_now(self) -> bool {
-        matches!(self, Self::Failed(JudgeFailure::Cipher(fault)) if fault.is_for_now())
+        match self {
+            Self::Failed(JudgeFailure::Cipher(fault)) => fault.is_for_now(),
+            Self::Failed(JudgeFailure::Schema(fault)) => fault.is_for_now(),
+            _ => false,
+        }
     }
-
-    /// There is a key to be waited for, and no time for that.
-    pub(super) const NO_TIME: Self = Self::Failed(JudgeFailure::Cipher(CipherFault::NoKey(NoKey::Away)));
 }
 
 /// Why a policy could not judge a record. The words hold nothing of the record.
@@ -71,8 +86,17 @@ pub(super) enum JudgeFailure {
     HeaderValue(NoAnswer),
     #[error("{0}")]
     Cipher(CipherFault),
+    #[error("{0}")]
+    Schema(SchemaFault),
     #[error("this node cannot carry it out")]
     Broken,
+}
+
+impl JudgeFailure {
+    /// There is a key to be waited for, and no time for that.
+    const NO_KEY: Self = Self::Cipher(CipherFault::NoKey(NoKey::Away));
+    /// There is a schema to be waited for, and no time for that.
+    const NO_SCHEMA: Self = Self::Schema(SchemaFault::NoSchema(RecordPart::Value, NoSchema::Away));
 }
 
 /// The values of the headers that a policy sets, one behind the other. All of them are known before a header is changed.
@@ -100,7 +124,8 @@ impl Link {
             CompiledAction::ModifyHeaders(_)
             | CompiledAction::SkipRecord
             | CompiledAction::Encrypt(_)
-            | CompiledAction::Decrypt(_) => holds == Ok(false),
+            | CompiledAction::Decrypt(_)
+            | CompiledAction::Validate(_) => holds == Ok(false),
             CompiledAction::Broken => false,
         };
         (!is_idle).then(|| Self {
@@ -108,6 +133,7 @@ impl Link {
             holds: (holds != Err(NoAnswer::NotYet)).then_some(holds),
             outcomes: RecordOutcomes::default(),
             cipher: Cipher::default(),
+            validator: Validator::default(),
         })
     }
 
@@ -115,6 +141,7 @@ impl Link {
     pub(super) fn restart(&mut self) {
         self.outcomes = RecordOutcomes::default();
         self.cipher = Cipher::default();
+        self.validator = Validator::default();
     }
 
     pub(super) fn name(&self) -> &PolicyName {
@@ -169,9 +196,11 @@ impl Link {
                 CompiledAction::SkipRecord
                 | CompiledAction::ModifyHeaders(_)
                 | CompiledAction::Encrypt(_)
-                | CompiledAction::Decrypt(_),
+                | CompiledAction::Decrypt(_)
+                | CompiledAction::Validate(_),
                 false,
             ) => Ok(Effect::None),
+            (CompiledAction::Validate(_), true) => Ok(Effect::Validate),
             (CompiledAction::Encrypt(_) | CompiledAction::Decrypt(_), true) => Ok(Effect::Cipher),
             (CompiledAction::SkipRecord, true) => Ok(Effect::Skip),
             (CompiledAction::ModifyHeaders(changes), true) => values
@@ -187,7 +216,7 @@ impl Link {
         effect: Result<Effect, JudgeFailure>,
         record: &mut Draft<'_>,
         values: &mut HeaderValues,
-        keys: &dyn KeysAtHand,
+        means: Means<'_>,
     ) -> RecordStep {
         match effect {
             Ok(Effect::None) => {
@@ -209,7 +238,18 @@ impl Link {
                 self.outcomes.refused += 1;
                 RecordStep::Refused(Refused::Unmet)
             }
-            Ok(Effect::Cipher) => match self.encipher(record, keys) {
+            Ok(Effect::Validate) => match self.validate(record, means.schemas) {
+                Ok(()) => {
+                    self.outcomes.passed += 1;
+                    RecordStep::GoesOn
+                }
+                Err(SchemaStop::Lacks(need)) if means.may_wait.for_schemas => {
+                    RecordStep::Lacks(RecordNeed::Schema(need))
+                }
+                Err(SchemaStop::Lacks(_)) => self.fail(JudgeFailure::NO_SCHEMA, record, values),
+                Err(SchemaStop::Fault(fault)) => self.fail(JudgeFailure::Schema(fault), record, values),
+            },
+            Ok(Effect::Cipher) => match self.encipher(record, means.keys) {
                 Ok(true) => {
                     self.outcomes.changed += 1;
                     RecordStep::GoesOn
@@ -218,7 +258,10 @@ impl Link {
                     self.outcomes.passed += 1;
                     RecordStep::GoesOn
                 }
-                Err(CipherStop::Lacks(need)) => RecordStep::Lacks(need),
+                Err(CipherStop::Lacks(need)) if means.may_wait.for_keys => {
+                    RecordStep::Lacks(RecordNeed::Key(need))
+                }
+                Err(CipherStop::Lacks(_)) => self.fail(JudgeFailure::NO_KEY, record, values),
                 Err(CipherStop::Fault(fault)) => self.fail(JudgeFailure::Cipher(fault), record, values),
             },
             Err(failure) => self.fail(failure, record, values),
@@ -234,6 +277,14 @@ impl Link {
         }
     }
 
+    /// Looks whether a record is as its schema says.
+    fn validate(&mut self, record: &Draft<'_>, schemas: &dyn SchemasAtHand) -> Result<(), SchemaStop> {
+        match &self.policy.action {
+            CompiledAction::Validate(with) => self.validator.validate(with, record, schemas),
+            _ => Ok(()),
+        }
+    }
+
     /// Does with a record that cannot be judged what the policy says.
     fn fail(
         &mut self,
@@ -241,14 +292,24 @@ impl Link {
         record: &mut Draft<'_>,
         values: &mut HeaderValues,
     ) -> RecordStep {
-        self.outcomes.failed += 1;
         let mode = match failure {
             JudgeFailure::Broken => FailureMode::Refuse,
             // Whatever the policy says of records that it cannot judge: it can judge this one, only not now.
             JudgeFailure::Cipher(fault) if fault.is_for_now() => FailureMode::Refuse,
-            JudgeFailure::Cipher(_) => self.policy.failure_mode,
+            // A good record must not be lost, nor be marked for ever, for want of an answer of the registry. Who lets bad ones
+            // through lets it through as well; but not where nothing is ever looked at.
+            JudgeFailure::Schema(fault) if fault.is_for_now() => match self.policy.failure_mode {
+                FailureMode::Passthrough if !fault.is_of_configuration() => FailureMode::Passthrough,
+                _ => FailureMode::Refuse,
+            },
+            JudgeFailure::Cipher(_) | JudgeFailure::Schema(_) => self.policy.failure_mode,
             JudgeFailure::Condition(_) | JudgeFailure::HeaderValue(_) => self.policy.failure_mode,
         };
+        // A bad record that meets its fate was judged. One that goes through all the same is counted nowhere else.
+        let is_judged = matches!(failure, JudgeFailure::Schema(fault) if fault.is_of_record());
+        if !is_judged || mode == FailureMode::Passthrough {
+            self.outcomes.failed += 1;
+        }
         match mode {
             FailureMode::Refuse => {
                 self.outcomes.refused += 1;
@@ -285,6 +346,9 @@ impl Link {
                 "the policy {} could not decrypt the record: {fault}",
                 self.policy.reach.name
             ),
+            (Refused::Failed(JudgeFailure::Schema(fault)), _) => {
+                format!("by the policy {}, {fault}", self.policy.reach.name)
+            }
             (Refused::Failed(failure), _) => {
                 format!(
                     "the policy {} could not judge the record: {failure}",

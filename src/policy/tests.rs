@@ -21,6 +21,7 @@ mod acls;
 mod cipher;
 mod failures;
 mod scopes;
+mod validation;
 
 fn policy(phase: PolicyPhase, action: PolicyAction, condition: Option<&str>) -> Policy {
     Policy {

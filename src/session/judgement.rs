@@ -16,12 +16,13 @@ use super::end::End;
 use super::inbound::Frame;
 use super::pause::{Flow, Pause};
 use super::pipeline::{Awaited, RequestHead};
-use crate::envelope::RecordKeyNeed;
 use crate::keys::RecordKeys;
 use crate::metrics::RecordPhase;
+use crate::policy::{AtHand, MayWait, RecordNeed};
 use crate::records::{BatchBounds, Workspace};
+use crate::registries::Registries;
 use crate::vcluster::api;
-use crate::vcluster::record_work::{RecordResults, RecordWork, WorkEnd, WorkKeys};
+use crate::vcluster::record_work::{RecordResults, RecordWork, WorkEnd};
 
 /// Work up to this many bytes, decompressed, is done at once: it takes less time than having somebody else do it.
 const AT_ONCE_BYTES: usize = 16 << 10;
@@ -67,18 +68,20 @@ impl Session {
     ) -> Result<(), End> {
         let begun = Instant::now();
         let size = work.size(&BatchBounds::default());
-        let keys = WorkKeys {
-            at_hand: Arc::<RecordKeys>::clone(&self.setup.shared.record_keys),
-            may_wait: true,
+        let shared = &self.setup.shared;
+        let at_hand = AtHand {
+            keys: Arc::<RecordKeys>::clone(&shared.record_keys),
+            schemas: Arc::<Registries>::clone(&shared.registries),
+            may_wait: MayWait::YES,
         };
         let (work, lacking) = if size.bytes <= AT_ONCE_BYTES {
-            match run(work, &keys, usize::MAX) {
+            match run(work, &at_hand, usize::MAX) {
                 WorkEnd::Judged(results) => {
                     self.has_judged(flow, begun);
                     self.tell_of_policies(&results, head);
                     return then(self, (results, None));
                 }
-                WorkEnd::Lacks { work, keys } => (work, keys),
+                WorkEnd::Lacks { work, needs } => (work, needs),
             }
         } else {
             (work, Vec::new())
@@ -87,9 +90,10 @@ impl Session {
             purse: Arc::clone(&self.purse),
             limit: self.setup.shared.limits.need_timeout,
             record_keys: Arc::clone(&self.setup.shared.record_keys),
+            registries: Arc::clone(&self.setup.shared.registries),
             memory: size.memory,
         };
-        let judged = judging.judged(work, (keys, lacking));
+        let judged = judging.judged(work, (at_hand, lacking));
         *self.pauses.of(flow) = Some(Pause::until(
             judged,
             move |session: &mut Self, judged: HeldResults| {
@@ -115,34 +119,31 @@ impl Session {
 /// The judgement of records on other threads than the session's.
 struct RecordJudging {
     purse: Arc<Purse>,
-    /// For memory and a turn; and for keys, once.
+    /// For memory and a turn; and for keys and schemas, once each.
     limit: Duration,
     record_keys: Arc<RecordKeys>,
+    registries: Arc<Registries>,
     memory: usize,
 }
 
 impl RecordJudging {
-    /// Waits for keys where some are lacking, holding nothing meanwhile; then for memory and a turn. What lacks keys again is
-    /// not waited for a second time.
+    /// Waits for keys and schemas where some are lacking, holding nothing meanwhile; then for memory and a turn. For neither is
+    /// waited a second time.
     async fn judged(
         self,
         mut work: RecordWork,
-        (mut keys, mut lacking): (WorkKeys, Vec<RecordKeyNeed>),
+        (mut at_hand, mut lacking): (AtHand, Vec<RecordNeed>),
     ) -> HeldResults {
         loop {
             if !lacking.is_empty() {
-                let obtained = timeout(self.limit, Arc::clone(&self.record_keys).obtain(lacking)).await;
-                if let Ok(obtained) = obtained {
-                    keys.at_hand = Arc::new(obtained);
-                }
-                keys.may_wait = false;
+                self.wait_for(lacking, &mut at_hand).await;
             }
-            match self.round(work, keys.clone()).await {
+            match self.round(work, at_hand.clone()).await {
                 (WorkEnd::Judged(results), memory) => return (results, memory),
                 (
                     WorkEnd::Lacks {
                         work: again,
-                        keys: more,
+                        needs: more,
                     },
                     _,
                 ) => (work, lacking) = (again, more),
@@ -150,7 +151,25 @@ impl RecordJudging {
         }
     }
 
-    async fn round(&self, work: RecordWork, keys: WorkKeys) -> (WorkEnd, Option<Share>) {
+    async fn wait_for(&self, lacking: Vec<RecordNeed>, at_hand: &mut AtHand) {
+        let (keys, schemas) = RecordNeed::sorted(lacking);
+        if !keys.is_empty() {
+            let obtained = timeout(self.limit, Arc::clone(&self.record_keys).obtain(keys)).await;
+            if let Ok(obtained) = obtained {
+                at_hand.keys = Arc::new(obtained);
+            }
+            at_hand.may_wait.for_keys = false;
+        }
+        if !schemas.is_empty() {
+            let obtained = timeout(self.limit, Arc::clone(&self.registries).obtain(schemas)).await;
+            if let Ok(obtained) = obtained {
+                at_hand.schemas = Arc::new(obtained);
+            }
+            at_hand.may_wait.for_schemas = false;
+        }
+    }
+
+    async fn round(&self, work: RecordWork, at_hand: AtHand) -> (WorkEnd, Option<Share>) {
         let room = async {
             (
                 self.purse.policies.taken(self.memory).await,
@@ -161,7 +180,7 @@ impl RecordJudging {
             return (WorkEnd::Judged(work.give_up()), None);
         };
         let judged = spawn_blocking(move || {
-            let end = run(work, &keys, memory.bytes());
+            let end = run(work, &at_hand, memory.bytes());
             // Also when nobody waits for the results any more.
             drop(turn);
             let bytes = match &end {
@@ -179,7 +198,7 @@ impl RecordJudging {
     }
 }
 
-fn run(work: RecordWork, keys: &WorkKeys, room: usize) -> WorkEnd {
+fn run(work: RecordWork, at_hand: &AtHand, room: usize) -> WorkEnd {
     let begun = Instant::now();
-    WORKSPACE.with_borrow_mut(|workspace| work.run(workspace, keys, room, || begun.elapsed()))
+    WORKSPACE.with_borrow_mut(|workspace| work.run(workspace, at_hand, room, || begun.elapsed()))
 }

@@ -26,6 +26,7 @@ use crate::keys::RecordKeys;
 use crate::metrics::{NodeMetrics, VclusterMetrics};
 use crate::oauth::Keys;
 use crate::quota::OpenConnections;
+use crate::registries::Registries;
 use crate::usage::Inbox;
 use crate::vcluster::plan::{ChangeResult, Confirmation, Place};
 use crate::vcluster::view::SharedView;
@@ -85,6 +86,8 @@ pub struct SessionShared {
     pub keys: Keys,
     /// The keys that records are encrypted with.
     pub record_keys: Arc<RecordKeys>,
+    /// The registries that have the schemas of records.
+    pub registries: Arc<Registries>,
 }
 
 impl SessionShared {
@@ -93,7 +96,7 @@ impl SessionShared {
         limits: Limits,
         replicated: StateAccess,
         metrics: Arc<NodeMetrics>,
-        (keys, record_keys): (Keys, Arc<RecordKeys>),
+        (keys, record_keys, registries): (Keys, Arc<RecordKeys>, Arc<Registries>),
     ) -> Self {
         Self {
             purses: Purses::new(
@@ -112,6 +115,7 @@ impl SessionShared {
             metrics,
             keys,
             record_keys,
+            registries,
         }
     }
 

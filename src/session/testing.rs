@@ -194,7 +194,7 @@ impl Gateway {
                     lease: granted(),
                 },
                 Arc::clone(&metrics.node),
-                (Keys::default(), record_keys),
+                (Keys::default(), record_keys, Arc::default()),
             )),
             pools: Pools::of([("main".parse().unwrap(), pool)]),
             census: Arc::new(Census::new(&limits, &metrics.node.guards)),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use klamm_raft::model::{ClusterId, KeyName, ListenerName, ProviderName, VclusterName};
+use klamm_raft::model::{ClusterId, KeyName, ListenerName, ProviderName, RegistryName, VclusterName};
 
 use crate::metrics::ComponentKind;
 
@@ -25,6 +25,8 @@ pub enum Component {
     KeyReader(ProviderName),
     /// It follows a key that records are encrypted with.
     RecordKey(KeyName),
+    /// It looks after a schema registry.
+    Registry(RegistryName),
     /// It follows the certificate files that are for this.
     Certificates(String),
     /// It makes backups by itself.
@@ -57,6 +59,7 @@ impl Component {
             Self::Pin(_) => ComponentKind::Pin,
             Self::KeyReader(_) => ComponentKind::KeyReader,
             Self::RecordKey(_) => ComponentKind::RecordKey,
+            Self::Registry(_) => ComponentKind::Registry,
             Self::Certificates(_) => ComponentKind::Certificates,
             Self::Backups => ComponentKind::Backups,
             Self::Announcer => ComponentKind::Announcer,
@@ -78,6 +81,7 @@ impl Component {
             | Self::Pin(_)
             | Self::KeyReader(_)
             | Self::RecordKey(_)
+            | Self::Registry(_)
             | Self::Certificates(_)
             | Self::Backups
             | Self::Announcer
@@ -103,6 +107,7 @@ impl fmt::Display for Component {
             Self::Pin(cluster) => write!(f, "the keeper of the identity of the physical cluster {cluster}"),
             Self::KeyReader(provider) => write!(f, "the reader of the keys of the OAuth provider {provider}"),
             Self::RecordKey(key) => write!(f, "the follower of the key {key} for records"),
+            Self::Registry(name) => write!(f, "the one who looks after the schema registry {name}"),
             Self::Certificates(of) => write!(f, "the follower of the certificate files of {of}"),
             Self::Backups => write!(f, "the maker of backups"),
             Self::Announcer => write!(f, "the announcer of addresses that cannot be opened"),

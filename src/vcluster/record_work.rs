@@ -9,8 +9,7 @@ use bytes::Bytes;
 use klamm_raft::model::PolicyName;
 
 use super::api::error_code::ErrorCode;
-use crate::envelope::{KeysAtHand, NoKeys, RecordKeyNeed};
-use crate::policy::{Policies, PolicyChain, RecordLoad, RecordOutcomes, RecordRefusal};
+use crate::policy::{AtHand, Policies, PolicyChain, RecordLoad, RecordNeed, RecordOutcomes, RecordRefusal};
 use crate::records::{
     BatchBounds, BatchFault, FetchRange, Fetched, ProduceRefusal, Produced, RefusedRecord, Workspace,
     fetched, outline, produced,
@@ -64,37 +63,19 @@ pub struct WorkSize {
 #[derive(Debug)]
 pub enum WorkEnd {
     Judged(RecordResults),
-    /// Records need keys that have to be waited for. With them all is to be done again.
+    /// Records need keys or schemas that have to be waited for. With them all is to be done again.
     Lacks {
         work: RecordWork,
-        keys: Vec<RecordKeyNeed>,
+        needs: Vec<RecordNeed>,
     },
 }
 
-/// The keys for some work.
-#[derive(Debug, Clone)]
-pub struct WorkKeys {
-    pub at_hand: Arc<dyn KeysAtHand>,
-    /// Whether others may be waited for. If not, what needs them is to be tried again by the client.
-    pub may_wait: bool,
-}
-
 impl WorkEnd {
-    /// The results; where keys are lacking, nothing is judged, and the client may try again.
+    /// The results; where keys or schemas are lacking, nothing is judged, and the client may try again.
     pub fn settled(self) -> RecordResults {
         match self {
             Self::Judged(results) => results,
             Self::Lacks { work, .. } => work.give_up(),
-        }
-    }
-}
-
-impl WorkKeys {
-    /// None, and none that is waited for.
-    pub fn none() -> Self {
-        Self {
-            at_hand: Arc::new(NoKeys),
-            may_wait: false,
         }
     }
 }
@@ -239,7 +220,7 @@ impl RecordWork {
     pub fn run(
         mut self,
         workspace: &mut Workspace,
-        keys: &WorkKeys,
+        at_hand: &AtHand,
         room: usize,
         clock: impl Fn() -> Duration,
     ) -> WorkEnd {
@@ -250,7 +231,7 @@ impl RecordWork {
         let (mut used, mut named) = (0, MOST_NAMED);
         let (mut begun, mut lacking) = (clock(), Vec::new());
         for topic in &mut self.topics {
-            topic.chain.take(Arc::clone(&keys.at_hand), keys.may_wait);
+            topic.chain.take(at_hand.clone());
             let mut load = RecordLoad::default();
             for piece in &topic.pieces {
                 let mut judged = match used > room {
@@ -282,7 +263,7 @@ impl RecordWork {
             true => WorkEnd::Judged(results),
             false => WorkEnd::Lacks {
                 work: self.again(),
-                keys: lacking,
+                needs: lacking,
             },
         }
     }

@@ -139,7 +139,7 @@ fn shared(metrics: &Metrics) -> SessionShared {
         Limits::default(),
         replicated,
         Arc::clone(&metrics.node),
-        (Keys::default(), Arc::<RecordKeys>::default()),
+        (Keys::default(), Arc::<RecordKeys>::default(), Arc::default()),
     )
 }
 

@@ -1,4 +1,5 @@
-//! Policies that look at headers, keys and values of each record, and those that encrypt and decrypt it.
+//! Policies that look at headers, keys and values of each record, those that encrypt and decrypt it, and those that look whether it
+//! is as its schema says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,9 +8,13 @@ use allocation_counter::measure;
 use bytes::Bytes;
 use klamm::authz::Principal;
 use klamm::envelope::{DATA_KEY_BYTES, DataKey, KeysAtHand, NoKey, PinnedKey, SealingKey};
-use klamm::policy::{AuthType, Policies, PolicyChain, PolicyContext};
+use klamm::policy::{AtHand, AuthType, Policies, PolicyChain, PolicyContext};
 use klamm::records::{BatchBounds, FetchRange, Fetched, Produced, Workspace, fetched, produced};
-use klamm_raft::model::{KeyName, OpenedParts, Policy, PolicyAction, PolicyId, PolicyPhase, SealedParts};
+use klamm::schemas::{NoSchema, Schema, SchemaRef, SchemasAtHand, WrittenSchema};
+use klamm_raft::model::{
+    KeyName, OpenedParts, Policy, PolicyAction, PolicyId, PolicyPhase, RegistryName, SchemaCheck,
+    SealedParts, ValidatedParts,
+};
 
 use crate::records::batch;
 
@@ -49,7 +54,10 @@ impl Judge {
     /// A judge that encrypts or decrypts all that can be.
     fn with_keys(phase: PolicyPhase, action: PolicyAction) -> Self {
         let mut judge = Self::new(Policy::new(phase, action));
-        judge.chain.take(Arc::new(OneKey::new()), false);
+        judge.chain.take(AtHand {
+            keys: Arc::new(OneKey::new()),
+            ..AtHand::nothing()
+        });
         judge
     }
 
@@ -166,4 +174,70 @@ fn encryption_allocates_nothing_for_each_record() {
         for_sealing <= ALLOWED && for_opening <= ALLOWED,
         "{for_sealing} to encrypt, {for_opening} to decrypt"
     );
+}
+
+/// A registry that knows one schema, which is always at hand.
+#[derive(Debug)]
+struct OneSchema(Arc<Schema>);
+
+impl SchemasAtHand for OneSchema {
+    fn schema(&self, _: &RegistryName, _: SchemaRef) -> Result<Arc<Schema>, NoSchema> {
+        Ok(Arc::clone(&self.0))
+    }
+}
+
+/// A judge of values, with a registry that has this schema, in this format.
+fn validating(check: SchemaCheck, kind: &str, text: &str) -> Judge {
+    let parts = ValidatedParts {
+        value: true,
+        key: false,
+    };
+    let action = PolicyAction::ValidateSchema { parts, check };
+    let mut judge = Judge::new(Policy::new(PolicyPhase::Produce, action));
+    judge.chain.take(AtHand {
+        schemas: Arc::new(OneSchema(Arc::new(Schema::compile(&WrittenSchema {
+            kind: Some(kind.to_owned()),
+            text: text.to_owned(),
+            has_references: false,
+        })))),
+        ..AtHand::nothing()
+    });
+    judge
+}
+
+const JSON_SCHEMA: &str = r#"{"type": "object", "required": ["id"], "properties": {"id": {"pattern": "^[0-9a-f]+$"},
+    "order": {"properties": {"lines": {"items": {"properties": {"price": {"minimum": 1}, "country": {"enum": ["IT", "DE"]}}}}}}}}"#;
+
+const AVRO_SCHEMA: &str = r#"{"type": "record", "name": "R", "fields": [{"name": "id", "type": "string"}, {"name": "tags",
+    "type": {"type": "map", "values": ["null", "long"]}}]}"#;
+
+#[test]
+fn validation_allocates_nothing_for_each_record() {
+    let schema = || SchemaCheck::Schema {
+        registry: "central".parse().unwrap(),
+        formats: BTreeSet::new(),
+    };
+    let framed = |value: &[u8]| [b"\0\0\0\0\x01", value].concat();
+    for (mut judge, value) in [
+        (
+            validating(SchemaCheck::JsonSyntax, "JSON", "true"),
+            VALUE.to_vec(),
+        ),
+        (validating(schema(), "JSON", JSON_SCHEMA), framed(VALUE)),
+        (
+            validating(schema(), "AVRO", AVRO_SCHEMA),
+            framed(b"\x02a\x04\x02b\0\x02c\x02\x0a\0"),
+        ),
+    ] {
+        let value: &'static [u8] = value.leak();
+        let (few, many) = (batch(1, value), batch(5_000, value));
+        // Buffers get their sizes.
+        judge.judge(&many);
+        let for_one = measure(|| judge.judge(&few)).count_total;
+        let for_many = measure(|| judge.judge(&many)).count_total;
+        assert!(
+            for_many <= for_one,
+            "{for_many} for many records, {for_one} for one"
+        );
+    }
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use klamm::policy::AtHand;
 use klamm::records::{BatchBounds, Workspace};
 use klamm::vcluster::api;
 use klamm::vcluster::plan::{Answer, Attempt, Caller, ChangeUnavailable, Forward, Need, Plan};
-use klamm::vcluster::record_work::{RecordResults, RecordWork, WorkKeys};
+use klamm::vcluster::record_work::{RecordResults, RecordWork};
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::wire::{Class, Detail, RequestHeader, Segments, Tape, api_versions, walk_request, walk_response};
 
@@ -105,7 +106,7 @@ fn play(world: &World, caller: &Caller, frame: &Bytes, chance: &mut Chance) {
 fn judge(work: RecordWork) -> RecordResults {
     let clock = || Duration::ZERO;
     let mut workspace = Workspace::new(BatchBounds::default());
-    work.run(&mut workspace, &WorkKeys::none(), usize::MAX, clock)
+    work.run(&mut workspace, &AtHand::nothing(), usize::MAX, clock)
         .settled()
 }
 

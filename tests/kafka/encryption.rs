@@ -193,7 +193,7 @@ fn clients_see_plain_text_and_the_broker_does_not() -> Result<()> {
     Ok(())
 }
 
-fn open(user: &Login) -> Result<Wire> {
+pub(crate) fn open(user: &Login) -> Result<Wire> {
     let mut wire = Wire::connect(&user.bootstrap)?;
     let answer = wire.log_in("PLAIN", &plain(&user.username, &user.token))?;
     ensure!(answer.error_code == NONE, "{answer:?}");
@@ -204,7 +204,7 @@ fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
 }
 
-fn write(wire: &mut Wire, topic: &str, records: Bytes) -> Result<PartitionProduceResponse> {
+pub(crate) fn write(wire: &mut Wire, topic: &str, records: Bytes) -> Result<PartitionProduceResponse> {
     let partition = PartitionProduceData::default().with_records(Some(records));
     let topic = TopicProduceData::default()
         .with_name(topic_name(topic))
@@ -222,7 +222,7 @@ fn write(wire: &mut Wire, topic: &str, records: Bytes) -> Result<PartitionProduc
         .context("a partition")
 }
 
-fn fetch(wire: &mut Wire, topic: &str, offset: i64) -> Result<PartitionData> {
+pub(crate) fn fetch(wire: &mut Wire, topic: &str, offset: i64) -> Result<PartitionData> {
     let partition = FetchPartition::default()
         .with_fetch_offset(offset)
         .with_partition_max_bytes(1 << 20);
@@ -239,7 +239,7 @@ fn fetch(wire: &mut Wire, topic: &str, offset: i64) -> Result<PartitionData> {
     topic.partitions.into_iter().next().context("a partition")
 }
 
-fn records(partition: &PartitionData) -> Result<Vec<Record>> {
+pub(crate) fn records(partition: &PartitionData) -> Result<Vec<Record>> {
     let mut records = partition.records.clone().unwrap_or_default();
     let batches = RecordBatchDecoder::decode_all(&mut records)?;
     let all = batches.into_iter().flat_map(|batch| batch.records);

@@ -171,6 +171,14 @@ name!(
 );
 
 name!(
+    /// The name of a schema registry, in the configuration of the nodes.
+    RegistryName,
+    "name of a registry",
+    "1 to 100 of the characters a-z A-Z 0-9 . _ -",
+    |t| (1..=100).contains(&t.len()) && is_resource_text(t)
+);
+
+name!(
     /// The name of credentials for a physical cluster, in the backend configuration.
     CredentialsName,
     "name of credentials",
@@ -255,6 +263,7 @@ compares_exactly!(
     AccountName,
     ProviderName,
     KeyName,
+    RegistryName,
     CredentialsName,
     NamePrefix,
     NameSelector,

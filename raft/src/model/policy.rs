@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountName, GroupName, HeaderKey, KeyName, Operation, PatternType, Permission, PolicyName, RegexText,
-    ResourceType, Times, TopicName, VclusterName,
+    RegistryName, ResourceType, Times, TopicName, VclusterName,
 };
 
 /// The name of a policy with its scope. Where a client is in the scope of several of one name, the narrowest hold: that
@@ -135,6 +135,40 @@ pub enum PolicyAction {
     },
     /// Has those whom the policy concerns wait where all of them together would use more than so much in a second.
     LimitRate { of: LimitedRate, per_second: u64 },
+    /// Looks whether parts of the record are what they are to be.
+    ValidateSchema {
+        parts: ValidatedParts,
+        check: SchemaCheck,
+    },
+}
+
+/// The parts of a record that are looked at. One that is null is good.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValidatedParts {
+    pub value: bool,
+    pub key: bool,
+}
+
+/// The demand on a part of a record. Append-only: the order is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SchemaCheck {
+    /// It is JSON, whatever that says.
+    JsonSyntax,
+    /// It says of which schema it is; where a registry is named, of one that this knows.
+    Id { registry: Option<RegistryName> },
+    /// It is as the schema says that it names, and that is of one of these formats; of any, if none is named.
+    Schema {
+        registry: RegistryName,
+        formats: BTreeSet<SchemaFormat>,
+    },
+}
+
+/// The language of a schema. Append-only: the order is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum SchemaFormat {
+    JsonSchema,
+    Avro,
+    Protobuf,
 }
 
 /// The thing that a policy limits. Append-only: the order is on disk.
@@ -377,6 +411,18 @@ impl PolicyAction {
             _ => (None, None),
         };
         one.into_iter().chain(several.into_iter().flatten())
+    }
+
+    /// The schema registry that it names.
+    pub fn registry(&self) -> Option<&RegistryName> {
+        match self {
+            Self::ValidateSchema { check, .. } => match check {
+                SchemaCheck::JsonSyntax => None,
+                SchemaCheck::Id { registry } => registry.as_ref(),
+                SchemaCheck::Schema { registry, .. } => Some(registry),
+            },
+            _ => None,
+        }
     }
 }
 

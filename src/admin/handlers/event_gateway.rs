@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, HttpResponseBuilder, web};
-use klamm_raft::model::{ClusterId, KeyName, State};
+use klamm_raft::model::{ClusterId, KeyName, RegistryName, State};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -22,6 +22,7 @@ use crate::admin::body::Query;
 use crate::admin::change::Made;
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::problem::ApiError;
+use crate::admin::resources::event_gateway::policy::ConfiguredNames;
 use crate::admin::resources::event_gateway::{Ids, ListQuery, Surroundings, gateway};
 use crate::admin::services::Services;
 
@@ -177,6 +178,22 @@ impl Gateway {
         names
             .map(|name| (name.clone(), self.ids.static_key(name)))
             .collect()
+    }
+
+    /// The schema registries of the configuration of this node, with their ids.
+    fn schema_registries(&self, services: &Services) -> Vec<(RegistryName, Uuid)> {
+        let names = services.registries.iter();
+        names
+            .map(|name| (name.clone(), self.ids.schema_registry(name)))
+            .collect()
+    }
+
+    /// The names that policies may use.
+    fn configured(&self, services: &Services) -> ConfiguredNames {
+        ConfiguredNames {
+            keys: self.static_keys(services),
+            registries: self.schema_registries(services),
+        }
     }
 
     /// When it was made, as it is shown.

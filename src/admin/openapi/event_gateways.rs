@@ -98,7 +98,7 @@ fn add_policies(add: &mut impl FnMut(&str, Value)) {
             "type": "object",
             "description": "A policy that holds in a virtual cluster, whichever API made it",
             "properties": {
-                "type": { "type": "string", "enum": ["modify_headers", "skip_record", "require", "acls", "request_rules", "read_only", "encrypt", "decrypt", "limit_rate"] },
+                "type": { "type": "string", "enum": ["modify_headers", "skip_record", "require", "acls", "request_rules", "read_only", "encrypt", "decrypt", "limit_rate", "schema_validation"] },
                 "name": string(), "description": string(), "enabled": { "type": "boolean" },
                 "labels": { "type": "object", "additionalProperties": string() },
                 "condition": string(), "parent_policy_id": { "type": "string", "nullable": true },

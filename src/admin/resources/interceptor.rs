@@ -7,6 +7,7 @@ mod own;
 mod plugins;
 mod rates;
 mod requests;
+mod schemas;
 mod topics;
 
 use klamm_raft::model::{GroupName, Policy, PolicyKey, PolicySpelling};

@@ -3,6 +3,7 @@
 mod cipher;
 mod rates;
 mod rules;
+mod schemas;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use self::cipher::{OpenedPartSpec, SealedPartSpec};
 use self::rates::RateSpec;
 use self::rules::RequestRuleSpec;
+use self::schemas::{SchemaCheckSpec, SchemaFormatSpec, ValidatedPartSpec};
 use super::Resource;
 use super::acl_rules::AclRuleSpec;
 use super::event_gateway::labels::{self, MAX_DESCRIPTION_CHARS};
@@ -209,10 +211,24 @@ enum ActionSpec {
         #[schemars(length(max = 3))]
         parts: Vec<OpenedPartSpec>,
     },
+    /// Looks whether parts of the records for which the condition holds are what they are to be. Of one that is not,
+    /// `failureMode` says the fate.
+    SchemaValidation {
+        validate: SchemaCheckSpec,
+        /// A schema registry that the nodes have in their configuration.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        registry: Option<String>,
+        /// The formats that schemas may have; all that there are, if none is named.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(length(max = 3))]
+        formats: Vec<SchemaFormatSpec>,
+        #[serde(default = "schemas::default_parts")]
+        #[schemars(length(max = 2))]
+        parts: Vec<ValidatedPartSpec>,
+    },
     /// Of a type that is not there yet.
     #[serde(
-        rename = "schema_validation",
-        alias = "encrypt_fields",
+        rename = "encrypt_fields",
         alias = "decrypt_fields",
         alias = "mask_fields",
         alias = "rate_limit",
@@ -396,8 +412,14 @@ fn action(spec: ActionSpec, condition: Option<&str>) -> Result<PolicyAction, Inv
             deterministic_key,
         } => cipher::encrypt(&key, (&parts, &headers), deterministic_key),
         ActionSpec::Decrypt { keys, parts } => cipher::decrypt(&keys, &parts),
+        ActionSpec::SchemaValidation {
+            validate,
+            registry,
+            formats,
+            parts,
+        } => schemas::validate(validate, (registry.as_deref(), &formats), &parts),
         ActionSpec::Later(_) => Err(Invalid::new(
-            "spec.action.type is not supported yet: there are modify_headers, skip_record, require, encrypt, decrypt, request_rules, read_only, acls",
+            "spec.action.type is not supported yet: there are modify_headers, skip_record, require, encrypt, decrypt, schema_validation, request_rules, read_only, acls",
         )),
     }
 }
@@ -582,6 +604,12 @@ fn show_action(action: &PolicyAction) -> ActionSpec {
         PolicyAction::Decrypt { keys, parts } => ActionSpec::Decrypt {
             keys: cipher::keys(keys),
             parts: cipher::opened(*parts),
+        },
+        PolicyAction::ValidateSchema { parts, check } => ActionSpec::SchemaValidation {
+            validate: check.into(),
+            registry: action.registry().map(ToString::to_string),
+            formats: schemas::formats(check),
+            parts: schemas::parts(*parts),
         },
     }
 }

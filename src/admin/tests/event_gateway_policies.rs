@@ -473,7 +473,7 @@ async fn keys_and_registries_are_lists_of_what_is_configured() {
     let gateway = event_gateways::started().await;
     for (of, where_, names) in [
         ("static-keys", "klamm.keys", json!(["payroll"])),
-        ("schema-registries", "schemas", json!([])),
+        ("schema-registries", "klamm.registries", json!(["central"])),
     ] {
         let path = format!("/v1/event-gateways/default/{of}");
         let listed = gateway.get(&path).await.ok();

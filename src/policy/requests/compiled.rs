@@ -104,6 +104,7 @@ pub(super) fn parts(policy: &Policy) -> Result<(Option<Condition>, RequestAction
         | PolicyAction::SkipRecord
         | PolicyAction::Require { .. }
         | PolicyAction::Encrypt { .. }
+        | PolicyAction::ValidateSchema { .. }
         | PolicyAction::Decrypt { .. } => {
             return Err(PolicyFault::RecordsInPhaseOfRequests);
         }

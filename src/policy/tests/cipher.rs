@@ -88,8 +88,16 @@ fn everything() -> SealedParts {
 fn chain_of(policies: &Policies, phase: PolicyPhase, ring: &Arc<Ring>) -> PolicyChain {
     let chain = policies.chain(phase, &client("alice"), "orders");
     let mut chain = chain.expect("policies that concern the topic");
-    chain.take(Arc::<Ring>::clone(ring), true);
+    chain.take(at_hand(ring, MayWait::YES));
     chain
+}
+
+fn at_hand(ring: &Arc<Ring>, may_wait: MayWait) -> AtHand {
+    AtHand {
+        keys: Arc::<Ring>::clone(ring),
+        may_wait,
+        ..AtHand::nothing()
+    }
 }
 
 /// One batch of what is produced, encrypted.
@@ -305,7 +313,7 @@ fn a_key_that_is_not_there_yet_is_asked_for_and_all_is_done_again() {
     let bytes = batch(&there);
     let mut workspace = Workspace::new(BatchBounds::default());
     fetched(&bytes, FetchRange::default(), &mut chain, &mut workspace);
-    let lacking = chain.lacking();
+    let (lacking, _) = RecordNeed::sorted(chain.lacking());
     let names: Vec<&str> = lacking.iter().map(|need| need.key().as_str()).collect();
     assert_eq!(names, ["payroll", "other"]);
     assert!(
@@ -315,7 +323,7 @@ fn a_key_that_is_not_there_yet_is_asked_for_and_all_is_done_again() {
     );
     chain.restart();
     // Nobody waits a second time.
-    chain.take(Arc::<Ring>::clone(&ring), false);
+    chain.take(at_hand(&ring, MayWait::NO));
     let again = fetched(&bytes, FetchRange::default(), &mut chain, &mut workspace);
     let Fetched::Poisoned { reason, .. } = again else {
         panic!("{again:?}")

@@ -101,7 +101,10 @@ fn sealed(plain: &Batch, vault: &Vault) -> Result<Batch> {
     });
     let chain = policies.chain(PolicyPhase::Produce, &context, TOPICS.0);
     let mut chain = chain.context("a policy of the topic")?;
-    chain.take(Arc::new(ServiceKey::new(vault)?), false);
+    chain.take(AtHand {
+        keys: Arc::new(ServiceKey::new(vault)?),
+        ..AtHand::nothing()
+    });
     let mut workspace = Workspace::new(BatchBounds::default());
     match produced(&plain.bytes, &mut chain, &mut workspace) {
         Ok(Produced::Rewritten(bytes)) => Ok(Batch { bytes }),

@@ -6,8 +6,8 @@ use crate::model::{
     LimitedRate, Limits, NewNode, NewPolicy, NodeId, NodeRecord, OpenedParts, Operation, OrderedPolicies,
     PatternType, Permission, PhysicalCluster, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase,
     PolicyScope, PolicySpelling, QuotaChange, QuotaEntity, QuotaKey, QuotaName, QuotaValue, ReportedReach,
-    RequestKind, RequestRule, RequestSetting, ResourceType, RouteKey, RuleEffect, SealedParts, Times,
-    TopicPattern, VclusterKind, VirtualCluster, VoterPlan,
+    RequestKind, RequestRule, RequestSetting, ResourceType, RouteKey, RuleEffect, SchemaCheck, SchemaFormat,
+    SealedParts, Times, TopicPattern, ValidatedParts, VclusterKind, VirtualCluster, VoterPlan,
 };
 
 /// With something in every place.
@@ -139,6 +139,42 @@ fn opening() -> PolicyAction {
     }
 }
 
+fn validating(check: SchemaCheck) -> PolicyAction {
+    PolicyAction::ValidateSchema {
+        parts: ValidatedParts {
+            value: true,
+            key: false,
+        },
+        check,
+    }
+}
+
+/// Each of them, with something in every place.
+fn schema_checks() -> [(&'static str, SchemaCheck); 3] {
+    let registry = || "central".parse().unwrap();
+    [
+        ("json", SchemaCheck::JsonSyntax),
+        (
+            "ids",
+            SchemaCheck::Id {
+                registry: Some(registry()),
+            },
+        ),
+        (
+            "schemas",
+            SchemaCheck::Schema {
+                registry: registry(),
+                formats: [
+                    SchemaFormat::JsonSchema,
+                    SchemaFormat::Avro,
+                    SchemaFormat::Protobuf,
+                ]
+                .into(),
+            },
+        ),
+    ]
+}
+
 fn of_policies() -> Vec<Command> {
     let of = |vcluster: &str, account: Option<&str>| {
         let scope = account.map_or(PolicyScope::All, |name| {
@@ -154,7 +190,9 @@ fn of_policies() -> Vec<Command> {
         actions: header_actions(),
     };
     let of_all = |name: &str| PolicyKey::Everywhere(PolicyId::of_all(name.parse().unwrap()));
-    vec![
+    let validating =
+        schema_checks().map(|(name, check)| put(of_all(name), PolicyPhase::Produce, validating(check)));
+    let others = vec![
         put(
             of("partner", None),
             PolicyPhase::Consume,
@@ -189,7 +227,8 @@ fn of_policies() -> Vec<Command> {
         Command::DeletePolicy {
             key: of("partner", Some("bob")),
         },
-    ]
+    ];
+    [&validating[..], &others].concat()
 }
 
 /// A node that wants to join.

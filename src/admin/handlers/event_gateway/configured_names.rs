@@ -1,8 +1,7 @@
-//! `…/static-keys` and `…/schema-registries`, to be read: the names of what the configuration of the nodes has. There are no
-//! schema registries yet.
+//! `…/static-keys` and `…/schema-registries`, to be read: the names of what the configuration of the nodes has.
 
 use actix_web::{HttpResponse, web};
-use klamm_raft::model::KeyName;
+use klamm_raft::model::{KeyName, RegistryName};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -26,7 +25,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         Operation::get(
             REGISTRIES,
             "listEventGatewaySchemaRegistries",
-            "List the names of the schema registries of the configuration: none yet",
+            "List the names of the schema registries of the configuration",
         )
         .by(parameter::LIST)
         .gives(Content::One(BodySchema::Written("EventGatewaySchemaRegistries")))
@@ -90,6 +89,15 @@ fn shown(gateway: &Gateway, services: &Services, (name, id): &(KeyName, Uuid)) -
     })
 }
 
+/// A registry as it is shown: never more than its name.
+fn shown_registry(gateway: &Gateway, (name, id): &(RegistryName, Uuid)) -> Value {
+    json!({
+        "id": id.to_string(), "name": name.to_string(), "type": "confluent", "config": {},
+        "description": "a registry in the configuration of the nodes (klamm.registries)",
+        "created_at": gateway.since(), "updated_at": gateway.since(),
+    })
+}
+
 pub(in crate::admin) async fn list_keys(
     services: web::Data<Services>,
     request: actix_web::HttpRequest,
@@ -124,9 +132,12 @@ pub(in crate::admin) async fn list_registries(
     _: Reader,
     Query(query): Query<ListQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    Gateway::named(&services, &path).await?;
-    let none = std::iter::empty::<(String, Value)>();
-    Ok(HttpResponse::Ok().json(query.read()?.page(request.path(), none)))
+    let gateway = Gateway::named(&services, &path).await?;
+    let registries = gateway.schema_registries(&services);
+    let all = registries
+        .iter()
+        .map(|registry| (registry.0.to_string(), shown_registry(&gateway, registry)));
+    Ok(HttpResponse::Ok().json(query.read()?.page(request.path(), all)))
 }
 
 pub(in crate::admin) async fn get_registry(
@@ -135,10 +146,12 @@ pub(in crate::admin) async fn get_registry(
     _: Reader,
 ) -> Result<HttpResponse, ApiError> {
     let (gateway, which) = path.into_inner();
-    Gateway::named(&services, &gateway).await?;
-    Err(ApiError::not_found(format!(
-        "there is none with the id {which:?}"
-    )))
+    let gateway = Gateway::named(&services, &gateway).await?;
+    let registries = gateway.schema_registries(&services);
+    let registry = Gateway::find(&registries, ("schema registry", &which), |(name, id)| {
+        (name.as_str(), *id)
+    })?;
+    Ok(HttpResponse::Ok().json(shown_registry(&gateway, registry)))
 }
 
 /// Secrets are in the configuration of the nodes only.
@@ -150,6 +163,6 @@ pub(in crate::admin) async fn refuse_key(_: Writer) -> Result<HttpResponse, ApiE
 
 pub(in crate::admin) async fn refuse_registry(_: Writer) -> Result<HttpResponse, ApiError> {
     Err(ApiError::invalid(
-        "schema registries do not come through this API, which would have to keep their credentials: they will be named in the configuration of every node, once there are policies that know schemas, and this API will list their names",
+        "schema registries do not come through this API, which would have to keep their credentials: they are in the configuration of every node (klamm.registries), and this API lists their names",
     ))
 }

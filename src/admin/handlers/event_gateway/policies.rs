@@ -394,8 +394,8 @@ pub(in crate::admin) async fn create<P: PolicyPlaces>(
     Body(body): Body<P>,
 ) -> Result<HttpResponse, ApiError> {
     let here = VclusterPolicies::named(&services, path.into_inner()).await?;
-    let keys = here.gateway.static_keys(&services);
-    let (name, mut policy) = body.read(&keys)?.create()?;
+    let names = here.gateway.configured(&services);
+    let (name, mut policy) = body.read(&names)?.create()?;
     let given = |id: Option<String>| id.filter(|id| !id.is_empty());
     let (neighbour, behind) = match (given(insertion.before), given(insertion.after)) {
         (Some(_), Some(_)) => {
@@ -438,8 +438,8 @@ pub(in crate::admin) async fn change<P: PolicyPlaces>(
     writer: Writer,
     Body(body): Body<P>,
 ) -> Result<HttpResponse, ApiError> {
-    let keys = Gateway::named(&services, &path.0).await?.static_keys(&services);
-    let wanted = body.read(&keys)?;
+    let names = Gateway::named(&services, &path.0).await?.configured(&services);
+    let wanted = body.read(&names)?;
     let change = |there: &Policy| Ok((wanted.name.clone(), wanted.change(there)?));
     changed::<P>(&services, path, &writer, change).await
 }

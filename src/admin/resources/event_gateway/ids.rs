@@ -5,7 +5,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use klamm_raft::model::{
-    ClusterId, KeyName, ListenerName, PASSTHROUGH, PolicyKey, PolicyScope, State, VclusterName, VclusterState,
+    ClusterId, KeyName, ListenerName, PASSTHROUGH, PolicyKey, PolicyScope, RegistryName, State, VclusterName,
+    VclusterState,
 };
 use uuid::Uuid;
 
@@ -60,6 +61,11 @@ impl Ids {
             PolicyScope::Account(account) => ("account", account.as_str()),
         };
         self.derive("policy", &[vcluster, key.name().as_str(), kind, scope])
+    }
+
+    /// A schema registry of the configuration of the nodes.
+    pub(crate) fn schema_registry(&self, registry: &RegistryName) -> Uuid {
+        self.derive("schema-registry", &[registry.as_str()])
     }
 
     /// A key of the configuration of the nodes.

@@ -7,13 +7,15 @@ mod cipher;
 mod headers;
 mod patch;
 mod shown;
+mod validation;
 
 use std::collections::BTreeMap;
 
-use klamm_raft::model::{FailureMode, Policy, PolicyAction, PolicyName, PolicyPhase};
+use klamm_raft::model::{FailureMode, KeyName, Policy, PolicyAction, PolicyName, PolicyPhase, RegistryName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use uuid::Uuid;
 
 use super::labels::{self, MAX_DESCRIPTION_CHARS};
 use crate::admin::resources::invalid::{Invalid, required};
@@ -23,8 +25,8 @@ use crate::admin::resources::schema::{LABELS, POLICIES, UUIDS};
 use acls::AclsConfig;
 use cipher::{DecryptConfig, EncryptConfig};
 use headers::HeadersConfig;
+use validation::ValidationConfig;
 
-pub(crate) use cipher::StaticKeys;
 pub(crate) use patch::PolicyPatch;
 pub(crate) use shown::show;
 
@@ -35,8 +37,15 @@ const MAX_CONDITION_CHARS: usize = 1000;
 pub(crate) trait PolicyOfPhase: DeserializeOwned + JsonSchema + 'static {
     const PHASE: PolicyPhase;
 
-    /// Checks what is put, where these are the keys of the configuration.
-    fn read(self, keys: &StaticKeys) -> Result<WantedPolicy, Invalid>;
+    /// Checks what is put, where these are the names in the configuration.
+    fn read(self, names: &ConfiguredNames) -> Result<WantedPolicy, Invalid>;
+}
+
+/// The names in the configuration of the nodes that policies may use, with their ids.
+#[derive(Debug)]
+pub(crate) struct ConfiguredNames {
+    pub(crate) keys: Vec<(KeyName, Uuid)>,
+    pub(crate) registries: Vec<(RegistryName, Uuid)>,
 }
 
 /// The parts of a policy of any type. Those that only the gateway fills may be there when it is put, and are not read.
@@ -106,13 +115,9 @@ pub(crate) enum ProducePolicy {
     /// Is made in `/gateway/v2/policy`, and its config changed there.
     Require(PolicyBody<AnObject<RequireConfig>>),
     Encrypt(PolicyBody<AnObject<EncryptConfig>>),
+    SchemaValidation(PolicyBody<AnObject<ValidationConfig>>),
     /// Of a type that is not there yet.
-    #[serde(
-        rename = "schema_validation",
-        alias = "encrypt_fields",
-        alias = "mask_fields",
-        alias = "transcode"
-    )]
+    #[serde(rename = "encrypt_fields", alias = "mask_fields", alias = "transcode")]
     #[schemars(skip)]
     Later(IgnoredAny),
 }
@@ -126,13 +131,9 @@ pub(crate) enum ConsumePolicy {
     /// Needs a condition, which says what is withheld.
     SkipRecord(PolicyBody<Option<AnObject<NoConfig>>>),
     Decrypt(PolicyBody<AnObject<DecryptConfig>>),
+    SchemaValidation(PolicyBody<AnObject<ValidationConfig>>),
     /// Of a type that is not there yet.
-    #[serde(
-        rename = "schema_validation",
-        alias = "decrypt_fields",
-        alias = "mask_fields",
-        alias = "transcode"
-    )]
+    #[serde(rename = "decrypt_fields", alias = "mask_fields", alias = "transcode")]
     #[schemars(skip)]
     Later(IgnoredAny),
 }
@@ -157,7 +158,7 @@ fn not_yet(there_are: &str) -> Invalid {
 impl PolicyOfPhase for ProducePolicy {
     const PHASE: PolicyPhase = PolicyPhase::Produce;
 
-    fn read(self, keys: &StaticKeys) -> Result<WantedPolicy, Invalid> {
+    fn read(self, names: &ConfiguredNames) -> Result<WantedPolicy, Invalid> {
         match self {
             Self::ModifyHeaders(body) => body.read(Self::PHASE, |config, _| plain(config.0.read())),
             Self::Require(body) => body.read(Self::PHASE, |config, _| {
@@ -165,8 +166,11 @@ impl PolicyOfPhase for ProducePolicy {
                     description: config.0.description,
                 }))
             }),
-            Self::Encrypt(body) => body.read(Self::PHASE, |config, _| config.0.read(keys)),
-            Self::Later(_) => Err(not_yet("modify_headers, encrypt")),
+            Self::Encrypt(body) => body.read(Self::PHASE, |config, _| config.0.read(&names.keys)),
+            Self::SchemaValidation(body) => body.read(Self::PHASE, |config, _| {
+                config.0.read(Self::PHASE, &names.registries)
+            }),
+            Self::Later(_) => Err(not_yet("modify_headers, encrypt, schema_validation")),
         }
     }
 }
@@ -174,12 +178,15 @@ impl PolicyOfPhase for ProducePolicy {
 impl PolicyOfPhase for ConsumePolicy {
     const PHASE: PolicyPhase = PolicyPhase::Consume;
 
-    fn read(self, _: &StaticKeys) -> Result<WantedPolicy, Invalid> {
+    fn read(self, names: &ConfiguredNames) -> Result<WantedPolicy, Invalid> {
         match self {
             Self::ModifyHeaders(body) => body.read(Self::PHASE, |config, _| plain(config.0.read())),
             Self::SkipRecord(body) => body.read(Self::PHASE, |_, _| plain(Ok(PolicyAction::SkipRecord))),
             Self::Decrypt(body) => body.read(Self::PHASE, |config, _| config.0.read()),
-            Self::Later(_) => Err(not_yet("modify_headers, skip_record, decrypt")),
+            Self::SchemaValidation(body) => body.read(Self::PHASE, |config, _| {
+                config.0.read(Self::PHASE, &names.registries)
+            }),
+            Self::Later(_) => Err(not_yet("modify_headers, skip_record, decrypt, schema_validation")),
         }
     }
 }
@@ -187,7 +194,7 @@ impl PolicyOfPhase for ConsumePolicy {
 impl PolicyOfPhase for ClusterPolicy {
     const PHASE: PolicyPhase = PolicyPhase::Cluster;
 
-    fn read(self, _: &StaticKeys) -> Result<WantedPolicy, Invalid> {
+    fn read(self, _: &ConfiguredNames) -> Result<WantedPolicy, Invalid> {
         match self {
             Self::Acls(body) => body.read(Self::PHASE, |config, condition| plain(config.0.read(condition))),
             Self::Later(_) => Err(Invalid::new(
@@ -219,7 +226,7 @@ impl<C> PolicyBody<C> {
         let name = self.name.map(|name| required("name", &name)).transpose()?;
         if self.parent_policy_id.is_some_and(|parent| !parent.is_empty()) {
             return Err(Invalid::new(
-                "parent_policy_id: only a policy of the type schema_validation can have others below it, and that type is not supported yet",
+                "parent_policy_id: only a policy of the type schema_validation could have others below it, and those are not supported yet",
             ));
         }
         let condition = checked_condition(self.condition)?;
@@ -258,7 +265,7 @@ impl WantedPolicy {
         let name = match self.name {
             Some(name) => name,
             None => {
-                let number = uuid::Uuid::new_v4().simple().to_string();
+                let number = Uuid::new_v4().simple().to_string();
                 required("name", &format!("{}-{number}", shown::word(&self.policy.action)))?
             }
         };
@@ -292,6 +299,7 @@ fn changed(wanted: PolicyAction, there: &PolicyAction) -> Result<PolicyAction, I
             let rules = acls::changed(rules, before);
             Ok(PolicyAction::Acls { principals, rules })
         }
+        (wanted @ PolicyAction::ValidateSchema { .. }, there) => Ok(validation::changed(wanted, there)),
         (wanted, there) => Ok(cipher::changed(wanted, there)),
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::super::event_gateway::labels;
 use super::super::invalid::Invalid;
-use super::{Spec, cipher, headers, own, rates, requests};
+use super::{Spec, cipher, headers, own, rates, requests, schemas};
 use crate::admin::body::read_text;
 use crate::policy::{self, PolicyFault};
 
@@ -17,7 +17,7 @@ const PREFIX: &str = "io.conduktor.gateway.interceptor.";
 type TranslatePlugin = fn(&str) -> Result<Policy, Invalid>;
 
 /// The plugins that there are.
-const PLUGINS: [(&str, TranslatePlugin); 14] = [
+const PLUGINS: [(&str, TranslatePlugin); 16] = [
     ("EncryptPlugin", cipher::encrypt),
     ("DecryptPlugin", cipher::decrypt),
     ("DynamicHeaderInjectionPlugin", headers::injection),
@@ -35,6 +35,14 @@ const PLUGINS: [(&str, TranslatePlugin); 14] = [
     ("safeguard.ProducerRateLimitingPolicyPlugin", rates::produced),
     ("safeguard.ConsumerRateLimitingPolicyPlugin", rates::consumed),
     ("safeguard.LimitConnectionPolicyPlugin", rates::connections),
+    (
+        "safeguard.SchemaPayloadValidationPolicyPlugin",
+        schemas::payload_validation,
+    ),
+    (
+        "safeguard.TopicRequiredSchemaIdPolicyPlugin",
+        schemas::required_id,
+    ),
 ];
 
 /// Parts of the names of other plugins, and why there are none.
@@ -45,7 +53,10 @@ const ABSENT: [(&str, &str); 13] = [
     ),
     ("Decrypt", "DecryptPlugin decrypts what is fetched"),
     ("Masking", "fields are not masked yet"),
-    ("Schema", "schemas are not looked at yet"),
+    (
+        "Schema",
+        "SchemaPayloadValidationPolicyPlugin and TopicRequiredSchemaIdPolicyPlugin look at schemas",
+    ),
     (
         "DataQuality",
         "a policy with the action require demands something of records (pluginClass klamm.Policy)",

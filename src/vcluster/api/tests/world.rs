@@ -26,6 +26,7 @@ use klamm_raft::outcome::Outcome;
 
 use crate::authz::{Principal, Resource, host_text};
 use crate::backend::topology::{ApiRanges, Broker, Features, PhysicalTopic, Topologies, Topology};
+use crate::policy::AtHand;
 use crate::policy::AuthType;
 use crate::records::{BatchBounds, Workspace};
 use crate::vcluster::api::{self, Freshness, LocalErrors};
@@ -34,7 +35,7 @@ use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{
     Answer, Attempt, CallResult, Caller, CloseReason, Front, Need, Place, Plan, Planned, SeenAs, Stay, To,
 };
-use crate::vcluster::record_work::{RecordResults, RecordWork, WorkKeys};
+use crate::vcluster::record_work::{RecordResults, RecordWork};
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::{Source, View};
 use crate::wire::Segments;
@@ -401,7 +402,7 @@ impl World {
 /// Judges records as a session does.
 pub(super) fn run(work: RecordWork) -> RecordResults {
     let mut workspace = Workspace::new(BatchBounds::default());
-    let work = work.run(&mut workspace, &WorkKeys::none(), usize::MAX, || Duration::ZERO);
+    let work = work.run(&mut workspace, &AtHand::nothing(), usize::MAX, || Duration::ZERO);
     work.settled()
 }
 

@@ -12,7 +12,7 @@ use crate::admin::resources::invalid::{Invalid, required};
 use crate::admin::resources::object::{object, objects};
 
 /// The keys of the configuration, with their ids.
-pub(crate) type StaticKeys = [(KeyName, Uuid)];
+type StaticKeys = [(KeyName, Uuid)];
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::acls::AclsConfig;
 use super::cipher::{DecryptConfig, EncryptConfig};
 use super::headers::HeadersConfig;
+use super::validation::ValidationConfig;
 use crate::admin::resources::policy;
 use crate::unix_time::utc;
 
@@ -52,6 +53,7 @@ enum ShownConfig {
     Acls(AclsConfig),
     Encrypt(EncryptConfig),
     Decrypt(DecryptConfig),
+    Validation(ValidationConfig),
     /// There are no other words for it than our own.
     Own(Value),
 }
@@ -68,6 +70,7 @@ pub(super) fn word(action: &PolicyAction) -> &'static str {
         PolicyAction::Encrypt { .. } => "encrypt",
         PolicyAction::Decrypt { .. } => "decrypt",
         PolicyAction::LimitRate { .. } => "limit_rate",
+        PolicyAction::ValidateSchema { .. } => "schema_validation",
     }
 }
 
@@ -123,6 +126,10 @@ pub(crate) fn show(id: Uuid, key: &PolicyKey, policy: &Policy) -> ShownVclusterP
             PolicyAction::Decrypt { parts, .. } => {
                 let config = DecryptConfig::show(*parts, policy.failure_mode);
                 Some(ShownConfig::Decrypt(config))
+            }
+            PolicyAction::ValidateSchema { parts, check } => {
+                let config = ValidationConfig::show((*parts, check), policy.failure_mode, policy.phase);
+                Some(ShownConfig::Validation(config))
             }
         },
         id: id.to_string(),
