@@ -2,7 +2,7 @@
 //! when records need them ([`crate::schemas`]), and kept. Nothing here runs on a thread that carries requests, but looking up
 //! what is kept.
 //!
-//! What a registry does not answer is never remembered, and that it knows no schema of an id for a few seconds only. While it is
+//! Whatever a registry does not answer is never remembered, and that it knows no schema of an id for a few seconds only. While it is
 //! away, schemas that are there stay.
 
 mod client;

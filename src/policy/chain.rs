@@ -9,7 +9,7 @@ use klamm_raft::model::PolicyName;
 use super::at_hand::{AtHand, MayWait, RecordNeed};
 use super::compiled::CompiledPolicy;
 use super::context::PolicyContext;
-use super::link::{Effect, HeaderValues, Link, Means, RecordStep, Refused};
+use super::link::{Effect, HeaderValues, JudgeMeans, Link, RecordStep, Refused};
 use super::outcomes::RecordOutcomes;
 use super::values::{RecordValues, RequestValues, Syntax};
 use crate::envelope::NoKeys;
@@ -129,12 +129,12 @@ impl Chain for PolicyChain {
                 keys,
                 schemas,
                 may_wait,
-            }) => Means {
+            }) => JudgeMeans {
                 keys: &**keys,
                 schemas: &**schemas,
                 may_wait: *may_wait,
             },
-            None => Means {
+            None => JudgeMeans {
                 keys: &NoKeys,
                 schemas: &NoSchemas,
                 may_wait: MayWait::NO,

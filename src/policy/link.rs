@@ -9,7 +9,7 @@ use super::at_hand::{MayWait, RecordNeed};
 use super::cipher::{Cipher, CipherFault, CipherStop};
 use super::compiled::{CompiledAction, CompiledPolicy, ExistingHeader, HeaderChange};
 use super::outcomes::RecordOutcomes;
-use super::validation::{RecordPart, SchemaFault, SchemaStop, Validator};
+use super::validation::{RecordPart, SchemaFault, SchemaStop, SchemaValidator};
 use super::values::{RecordValues, RequestValues};
 use crate::envelope::{KeysAtHand, NoKey};
 use crate::expression::{Lookup, NoAnswer, TextGrowth};
@@ -24,12 +24,12 @@ pub(super) struct Link {
     holds: Option<Result<bool, NoAnswer>>,
     outcomes: RecordOutcomes,
     cipher: Cipher,
-    validator: Validator,
+    validator: SchemaValidator,
 }
 
 /// The keys and schemas at hand, for one record.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Means<'a> {
+pub(super) struct JudgeMeans<'a> {
     pub(super) keys: &'a dyn KeysAtHand,
     pub(super) schemas: &'a dyn SchemasAtHand,
     pub(super) may_wait: MayWait,
@@ -133,7 +133,7 @@ impl Link {
             holds: (holds != Err(NoAnswer::NotYet)).then_some(holds),
             outcomes: RecordOutcomes::default(),
             cipher: Cipher::default(),
-            validator: Validator::default(),
+            validator: SchemaValidator::default(),
         })
     }
 
@@ -141,7 +141,7 @@ impl Link {
     pub(super) fn restart(&mut self) {
         self.outcomes = RecordOutcomes::default();
         self.cipher = Cipher::default();
-        self.validator = Validator::default();
+        self.validator = SchemaValidator::default();
     }
 
     pub(super) fn name(&self) -> &PolicyName {
@@ -216,7 +216,7 @@ impl Link {
         effect: Result<Effect, JudgeFailure>,
         record: &mut Draft<'_>,
         values: &mut HeaderValues,
-        means: Means<'_>,
+        means: JudgeMeans<'_>,
     ) -> RecordStep {
         match effect {
             Ok(Effect::None) => {

@@ -9,8 +9,8 @@ use klamm_raft::model::{RegistryName, SchemaCheck, SchemaFormat, ValidatedParts}
 use crate::expression::JsonText;
 use crate::records::Draft;
 use crate::schemas::{
-    Framed, KEY_HEADER, Mismatch, NoSchema, Schema, SchemaNeed, SchemaRef, SchemasAtHand, Unframed, Unusable,
-    VALUE_HEADER,
+    FramedPart, KEY_HEADER, NoSchema, Schema, SchemaMismatch, SchemaNeed, SchemaRef, SchemasAtHand,
+    UnframedPart, UnusableSchema, VALUE_HEADER,
 };
 
 /// Why a part is not what it is to be. The words hold nothing of it.
@@ -19,11 +19,11 @@ pub(super) enum SchemaFault {
     #[error("{0} is not JSON")]
     NotJson(RecordPart),
     #[error("{0} is of no schema: {1}")]
-    Unframed(RecordPart, Unframed),
+    UnframedPart(RecordPart, UnframedPart),
     #[error("{0} cannot be validated: {1}")]
     NoSchema(RecordPart, NoSchema),
     #[error("{0} is not as its schema says: {1}")]
-    Mismatch(RecordPart, Mismatch),
+    SchemaMismatch(RecordPart, SchemaMismatch),
 }
 
 /// A part of a record.
@@ -56,7 +56,7 @@ pub(super) struct ValidateAction {
 
 /// The schema of the last record.
 #[derive(Debug, Default)]
-pub(super) struct Validator {
+pub(super) struct SchemaValidator {
     last: Option<(SchemaRef, Arc<Schema>)>,
 }
 
@@ -68,7 +68,7 @@ impl SchemaFault {
 
     /// Whether the record is to blame, and not its schema or the registry.
     pub(super) fn is_of_record(self) -> bool {
-        !self.is_for_now() && !matches!(self, Self::Mismatch(_, Mismatch::Schema(_)))
+        !self.is_for_now() && !matches!(self, Self::SchemaMismatch(_, SchemaMismatch::Schema(_)))
     }
 
     /// Whether the operator has to put the registry into the configuration of this node.
@@ -86,7 +86,7 @@ impl std::fmt::Display for RecordPart {
     }
 }
 
-impl Validator {
+impl SchemaValidator {
     /// Looks at the parts of a record. One that is null is good: compaction needs it.
     pub(super) fn validate(
         &mut self,
@@ -115,7 +115,7 @@ impl Validator {
     ) -> Result<(), SchemaStop> {
         let framed = || {
             let header = header(record, part);
-            Framed::read(bytes, header).map_err(|why| SchemaFault::Unframed(part, why))
+            FramedPart::read(bytes, header).map_err(|why| SchemaFault::UnframedPart(part, why))
         };
         match check {
             SchemaCheck::JsonSyntax => match JsonText::is_json(bytes) {
@@ -130,9 +130,9 @@ impl Validator {
                 let framed = framed()?;
                 let schema = self.schema((registry, framed.schema), part, schemas)?;
                 is_of_format(&schema, formats)
-                    .map_err(Mismatch::from)
+                    .map_err(SchemaMismatch::from)
                     .and_then(|()| schema.validate(framed.payload))
-                    .map_err(|why| SchemaFault::Mismatch(part, why).into())
+                    .map_err(|why| SchemaFault::SchemaMismatch(part, why).into())
             }
         }
     }
@@ -168,10 +168,10 @@ fn header<'a>(record: &'a Draft<'_>, part: RecordPart) -> Option<&'a [u8]> {
     named.last().map(|header| header.value.unwrap_or_default())
 }
 
-fn is_of_format(schema: &Schema, formats: &BTreeSet<SchemaFormat>) -> Result<(), Unusable> {
+fn is_of_format(schema: &Schema, formats: &BTreeSet<SchemaFormat>) -> Result<(), UnusableSchema> {
     let is_named = |format: &SchemaFormat| formats.is_empty() || formats.contains(format);
     match schema.format() {
-        Some(format) if !is_named(&format) => Err(Unusable::OtherFormat),
+        Some(format) if !is_named(&format) => Err(UnusableSchema::OtherFormat),
         _ => Ok(()),
     }
 }

@@ -38,7 +38,7 @@ pub(super) enum RegistryError {
 
 /// The answer of a registry.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum FoundSchema {
     Schema(WrittenSchema),
     /// There is one, and its text is longer than what is read.
     TooLarge,
@@ -85,7 +85,7 @@ impl RegistryClient {
     }
 
     /// Asks for the schema of an id.
-    pub(super) fn schema(&self, id: SchemaRef) -> Result<Found, RegistryError> {
+    pub(super) fn schema(&self, id: SchemaRef) -> Result<FoundSchema, RegistryError> {
         let base = self.config.url.to_string();
         let kind = match id {
             SchemaRef::Number(_) => "ids",
@@ -106,22 +106,24 @@ impl RegistryClient {
         let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES);
         let body = match body.read_to_vec() {
             Ok(body) => body,
-            Err(ureq::Error::BodyExceedsLimit(_)) if status == 200 => return Ok(Found::TooLarge),
+            Err(ureq::Error::BodyExceedsLimit(_)) if status == 200 => return Ok(FoundSchema::TooLarge),
             Err(error) => return Err(RegistryError::Http(Box::new(error))),
         };
         match status {
             200 => {
                 let answer: SchemaAnswer =
                     serde_json::from_slice(&body).map_err(|_| RegistryError::Answer)?;
-                Ok(Found::Schema(WrittenSchema {
+                Ok(FoundSchema::Schema(WrittenSchema {
                     kind: answer.kind,
                     text: answer.schema,
                     has_references: !answer.references.is_empty(),
                 }))
             }
             // Registries that know no UUIDs answer in many ways; whoever writes one is no reason to ask the registry nothing more.
-            400..500 if kind == "guids" && !matches!(status, 401 | 403 | 407 | 429) => Ok(Found::Unknown),
-            404 if is_of_schemas(&body) => Ok(Found::Unknown),
+            400..500 if kind == "guids" && !matches!(status, 401 | 403 | 407 | 429) => {
+                Ok(FoundSchema::Unknown)
+            }
+            404 if is_of_schemas(&body) => Ok(FoundSchema::Unknown),
             other => Err(RegistryError::Status(other)),
         }
     }

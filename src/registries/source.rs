@@ -8,7 +8,7 @@ use klamm_raft::model::RegistryName;
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
-use super::client::{Found, MOST_CALLS, RegistryClient, RegistryError};
+use super::client::{FoundSchema, MOST_CALLS, RegistryClient, RegistryError};
 use super::config::RegistryConfig;
 use super::kept::KeptSchemas;
 use crate::chain::Chain;
@@ -107,15 +107,15 @@ impl RegistrySource {
         };
         let found = client.schema(id);
         let outcome = match &found {
-            Ok(Found::Schema(_) | Found::TooLarge) => RegistryCallOutcome::Ok,
-            Ok(Found::Unknown) => RegistryCallOutcome::Unknown,
+            Ok(FoundSchema::Schema(_) | FoundSchema::TooLarge) => RegistryCallOutcome::Ok,
+            Ok(FoundSchema::Unknown) => RegistryCallOutcome::Unknown,
             Err(_) => RegistryCallOutcome::Failed,
         };
         self.metrics.called(self.name.as_str(), outcome, begun.elapsed());
         let schema = match found {
-            Ok(Found::Schema(written)) => Schema::compile(&written),
-            Ok(Found::TooLarge) => Schema::too_large(),
-            Ok(Found::Unknown) => {
+            Ok(FoundSchema::Schema(written)) => Schema::compile(&written),
+            Ok(FoundSchema::TooLarge) => Schema::too_large(),
+            Ok(FoundSchema::Unknown) => {
                 self.kept.is_unknown(id, Instant::now());
                 self.went_well();
                 return Err(NoSchema::Unknown);

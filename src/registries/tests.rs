@@ -19,7 +19,7 @@ fn need(number: i32) -> SchemaNeed {
     }
 }
 
-/// What becomes of one need, waited for.
+/// The end of one need, waited for.
 async fn obtained(registries: &Arc<Registries>, need: SchemaNeed) -> Result<(), NoSchema> {
     let all = Arc::clone(registries).obtain(vec![need.clone()]).await;
     all.schema(&need.registry, need.id).map(drop)

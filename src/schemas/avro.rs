@@ -7,7 +7,7 @@
 mod compile;
 mod walk;
 
-use crate::schemas::schema::{Mismatch, Unusable};
+use crate::schemas::schema::{SchemaMismatch, UnusableSchema};
 
 /// The most types that a value is of, each within the other.
 const MAX_DEPTH: u32 = 200;
@@ -49,13 +49,13 @@ enum AvroType {
 
 impl AvroSchema {
     /// Compiles a schema.
-    pub(super) fn compile(text: &str) -> Result<Self, Unusable> {
-        let written = serde_json::from_str(text).map_err(|_| Unusable::Malformed)?;
+    pub(super) fn compile(text: &str) -> Result<Self, UnusableSchema> {
+        let written = serde_json::from_str(text).map_err(|_| UnusableSchema::Malformed)?;
         compile::compile(&written)
     }
 
     /// Whether bytes are one value as the schema says, and no more.
-    pub(super) fn validate(&self, bytes: &[u8]) -> Result<(), Mismatch> {
+    pub(super) fn validate(&self, bytes: &[u8]) -> Result<(), SchemaMismatch> {
         walk::validate(self, bytes)
     }
 }

@@ -30,7 +30,7 @@ impl fmt::Display for SchemaRef {
 
 /// A part that names its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Framed<'a> {
+pub struct FramedPart<'a> {
     pub schema: SchemaRef,
     /// The part without what names the schema.
     pub payload: &'a [u8],
@@ -38,7 +38,7 @@ pub struct Framed<'a> {
 
 /// Why nobody knows of which schema a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unframed {
+pub enum UnframedPart {
     #[error("it does not begin with the id of a schema, and no header names one")]
     Nothing,
     #[error("its header that names a schema is malformed")]
@@ -47,27 +47,27 @@ pub enum Unframed {
     Number,
 }
 
-impl<'a> Framed<'a> {
+impl<'a> FramedPart<'a> {
     /// Reads a part, and the header that may name its schema. The header counts where both are there, as for who reads them.
     ///
     /// # Errors
     /// Neither names a schema.
-    pub fn read(part: &'a [u8], header: Option<&[u8]>) -> Result<Self, Unframed> {
+    pub fn read(part: &'a [u8], header: Option<&[u8]>) -> Result<Self, UnframedPart> {
         match header {
             Some(header) => {
                 // Protobuf has the place of the message behind it.
-                let (schema, _) = named(header).ok_or(Unframed::Header)?;
+                let (schema, _) = named(header).ok_or(UnframedPart::Header)?;
                 let payload = part;
                 Ok(Self { schema, payload })
             }
             None if part.first() == Some(&NUMBERED) => {
-                let (schema, payload) = named(part).ok_or(Unframed::Nothing)?;
+                let (schema, payload) = named(part).ok_or(UnframedPart::Nothing)?;
                 Ok(Self { schema, payload })
             }
-            None => Err(Unframed::Nothing),
+            None => Err(UnframedPart::Nothing),
         }
         .and_then(|framed| match framed.schema {
-            SchemaRef::Number(..=0) => Err(Unframed::Number),
+            SchemaRef::Number(..=0) => Err(UnframedPart::Number),
             _ => Ok(framed),
         })
     }

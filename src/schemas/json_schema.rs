@@ -1,7 +1,7 @@
 //! Schemas in JSON Schema (drafts 4 to 2020-12), compiled, and JSON that is looked at by them where it lies.
 //!
 //! A schema may be hostile: it may loop, or double its work with each level of what it looks at. So nothing recurses deeper than
-//! [`MAX_DEPTH`], and the work for a value is bounded by its length ([`validate::Work`]). What the bounds do not allow is
+//! [`MAX_DEPTH`], and the work for a value is bounded by its length ([`validate::SchemaWork`]). What the bounds do not allow is
 //! refused. `format` and what is said of contents are notes, as the newest drafts have them, and not looked at. References lead
 //! within the schema only.
 
@@ -16,8 +16,8 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::expression::JsonText;
-use crate::schemas::schema::{Mismatch, Unusable};
-use number::Decimal;
+use crate::schemas::schema::{SchemaMismatch, UnusableSchema};
+use number::JsonNumber;
 
 /// The most schemas that one looks at a value, each within the other.
 const MAX_DEPTH: u32 = 200;
@@ -48,7 +48,7 @@ struct SchemaNode {
     any: Vec<Vec<NodeId>>,
     one: Vec<NodeId>,
     not: Option<NodeId>,
-    decided: Option<Decided>,
+    decided: Option<DecidedRule>,
 }
 
 /// The types that a value may have.
@@ -65,11 +65,11 @@ struct JsonTypes {
 
 #[derive(Debug, Default)]
 struct NumberRules {
-    least: Option<Decimal>,
-    most: Option<Decimal>,
-    above: Option<Decimal>,
-    below: Option<Decimal>,
-    multiple: Option<Decimal>,
+    least: Option<JsonNumber>,
+    most: Option<JsonNumber>,
+    above: Option<JsonNumber>,
+    below: Option<JsonNumber>,
+    multiple: Option<JsonNumber>,
 }
 
 #[derive(Debug, Default)]
@@ -115,7 +115,7 @@ struct MemberRules {
 
 /// `if`, `then` and `else`.
 #[derive(Debug)]
-struct Decided {
+struct DecidedRule {
     by: NodeId,
     then: Option<NodeId>,
     otherwise: Option<NodeId>,
@@ -123,8 +123,8 @@ struct Decided {
 
 impl JsonSchema {
     /// Compiles a schema.
-    pub(super) fn compile(text: &str) -> Result<Self, Unusable> {
-        let written: Value = serde_json::from_str(text).map_err(|_| Unusable::Malformed)?;
+    pub(super) fn compile(text: &str) -> Result<Self, UnusableSchema> {
+        let written: Value = serde_json::from_str(text).map_err(|_| UnusableSchema::Malformed)?;
         compile::compile(&written)
     }
 
@@ -134,10 +134,10 @@ impl JsonSchema {
     }
 
     /// Whether bytes are JSON as the schema says.
-    pub(super) fn validate(&self, bytes: &[u8]) -> Result<(), Mismatch> {
+    pub(super) fn validate(&self, bytes: &[u8]) -> Result<(), SchemaMismatch> {
         match JsonText::is_json(bytes) {
             true => validate::validate(self, JsonText::of(bytes)),
-            false => Err(Mismatch::NotJson),
+            false => Err(SchemaMismatch::NotJson),
         }
     }
 }

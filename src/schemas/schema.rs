@@ -27,7 +27,7 @@ pub struct WrittenSchema {
 pub struct Schema {
     format: Option<SchemaFormat>,
     bytes: usize,
-    form: Result<SchemaForm, Unusable>,
+    form: Result<SchemaForm, UnusableSchema>,
 }
 
 /// A schema in the form in which it is used.
@@ -39,7 +39,7 @@ enum SchemaForm {
 
 /// Why nothing can be validated by a schema. The words hold nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
+pub enum UnusableSchema {
     #[error("schemas of its format are not looked into yet")]
     Format,
     #[error("its format is not among those that the policy names")]
@@ -58,9 +58,9 @@ pub enum Unusable {
 
 /// Why a part is not as its schema says. The words hold nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Mismatch {
+pub enum SchemaMismatch {
     #[error("the schema cannot be used, as {0}")]
-    Schema(#[from] Unusable),
+    Schema(#[from] UnusableSchema),
     #[error("it is not JSON")]
     NotJson,
     #[error("{0} of the schema does not hold")]
@@ -97,7 +97,7 @@ impl Schema {
         Self {
             format: None,
             bytes: 0,
-            form: Err(Unusable::TooLarge),
+            form: Err(UnusableSchema::TooLarge),
         }
     }
 
@@ -115,7 +115,7 @@ impl Schema {
     ///
     /// # Errors
     /// It is not, or nobody can say.
-    pub fn validate(&self, part: &[u8]) -> Result<(), Mismatch> {
+    pub fn validate(&self, part: &[u8]) -> Result<(), SchemaMismatch> {
         match &self.form {
             Ok(SchemaForm::Json(schema)) => schema.validate(part),
             Ok(SchemaForm::Avro(schema)) => schema.validate(part),
@@ -124,21 +124,21 @@ impl Schema {
     }
 }
 
-fn form(format: Option<SchemaFormat>, written: &WrittenSchema) -> Result<SchemaForm, Unusable> {
+fn form(format: Option<SchemaFormat>, written: &WrittenSchema) -> Result<SchemaForm, UnusableSchema> {
     if written.has_references {
-        return Err(Unusable::References);
+        return Err(UnusableSchema::References);
     }
     if written.text.len() > MAX_TEXT_BYTES {
-        return Err(Unusable::TooLarge);
+        return Err(UnusableSchema::TooLarge);
     }
     match format {
         Some(SchemaFormat::JsonSchema) => JsonSchema::compile(&written.text).map(SchemaForm::Json),
         Some(SchemaFormat::Avro) => AvroSchema::compile(&written.text).map(SchemaForm::Avro),
-        Some(SchemaFormat::Protobuf) | None => Err(Unusable::Format),
+        Some(SchemaFormat::Protobuf) | None => Err(UnusableSchema::Format),
     }
 }
 
-fn bytes(form: &Result<SchemaForm, Unusable>, text: &str) -> usize {
+fn bytes(form: &Result<SchemaForm, UnusableSchema>, text: &str) -> usize {
     match form {
         Ok(SchemaForm::Json(schema)) => COMPILED_TIMES * text.len() + PATTERN_BYTES * schema.patterns(),
         Ok(SchemaForm::Avro(_)) => COMPILED_TIMES * text.len(),

@@ -1,4 +1,4 @@
-//! What is as its schema says, and what is not; and schemas and values that are made to do harm.
+//! Records that are as their schemas say, and that are not; and schemas and values that are made to do harm.
 
 mod avro;
 mod hostile;
@@ -16,14 +16,14 @@ fn written(kind: Option<&str>, text: &str) -> WrittenSchema {
 
 #[test]
 fn a_part_names_its_schema_by_its_first_bytes_or_by_a_header() {
-    let read = |part, header| Framed::read(part, header);
-    let numbered = Framed {
+    let read = |part, header| FramedPart::read(part, header);
+    let numbered = FramedPart {
         schema: SchemaRef::Number(258),
         payload: b"rest",
     };
     assert_eq!(read(b"\0\0\0\x01\x02rest", None), Ok(numbered));
     let unique = [&[1][..], &[7; 16], b"\x02\x00"].concat();
-    let by_header = Framed {
+    let by_header = FramedPart {
         schema: SchemaRef::Unique([7; 16]),
         payload: b"\0\0\0\0\x01x",
     };
@@ -31,17 +31,17 @@ fn a_part_names_its_schema_by_its_first_bytes_or_by_a_header() {
     let number = [0, 0, 0, 0, 9];
     assert_eq!(read(b"", Some(&number)).unwrap().schema, SchemaRef::Number(9));
     for part in [&b""[..], b"\0", b"\0\0\0\0", b"{}", b"\x01\0\0\0\x01"] {
-        assert_eq!(read(part, None), Err(Unframed::Nothing), "{part:?}");
+        assert_eq!(read(part, None), Err(UnframedPart::Nothing), "{part:?}");
     }
     for header in [&b""[..], b"\0\0\0\0", b"\x01123", b"42"] {
         assert_eq!(
             read(b"\0\0\0\0\x01", Some(header)),
-            Err(Unframed::Header),
+            Err(UnframedPart::Header),
             "{header:?}"
         );
     }
     for part in [b"\0\0\0\0\0", b"\0\xff\xff\xff\xff"] {
-        assert_eq!(read(part, None), Err(Unframed::Number));
+        assert_eq!(read(part, None), Err(UnframedPart::Number));
     }
     assert_eq!(
         SchemaRef::Unique([0x11; 16]).to_string(),
@@ -52,23 +52,23 @@ fn a_part_names_its_schema_by_its_first_bytes_or_by_a_header() {
 #[test]
 fn what_cannot_be_looked_into_is_no_reason_to_let_things_through() {
     let refused = |schema: &Schema| match schema.validate(b"{}") {
-        Err(Mismatch::Schema(why)) => why,
+        Err(SchemaMismatch::Schema(why)) => why,
         other => panic!("{other:?}"),
     };
     let of = |written: &WrittenSchema| refused(&Schema::compile(written));
     assert_eq!(
         of(&written(Some("PROTOBUF"), "syntax = \"proto3\";")),
-        Unusable::Format
+        UnusableSchema::Format
     );
-    assert_eq!(of(&written(Some("XML"), "<a/>")), Unusable::Format);
-    assert_eq!(of(&written(Some("JSON"), "{")), Unusable::Malformed);
-    assert_eq!(of(&written(None, "{}")), Unusable::Malformed);
+    assert_eq!(of(&written(Some("XML"), "<a/>")), UnusableSchema::Format);
+    assert_eq!(of(&written(Some("JSON"), "{")), UnusableSchema::Malformed);
+    assert_eq!(of(&written(None, "{}")), UnusableSchema::Malformed);
     let with_references = WrittenSchema {
         has_references: true,
         ..written(Some("JSON"), "{}")
     };
-    assert_eq!(of(&with_references), Unusable::References);
+    assert_eq!(of(&with_references), UnusableSchema::References);
     let long = format!("{}{{}}", " ".repeat(300 << 10));
-    assert_eq!(of(&written(Some("JSON"), &long)), Unusable::TooLarge);
-    assert_eq!(refused(&Schema::too_large()), Unusable::TooLarge);
+    assert_eq!(of(&written(Some("JSON"), &long)), UnusableSchema::TooLarge);
+    assert_eq!(refused(&Schema::too_large()), UnusableSchema::TooLarge);
 }

@@ -205,7 +205,7 @@ fn refused_or_let_through(
     Ok(())
 }
 
-/// What others wrote, past the gateway, and what becomes of it in each mode.
+/// Records that others wrote, past the gateway, and what becomes of them in each mode.
 #[test]
 fn what_is_consumed_is_as_its_schema_says() -> Result<()> {
     const NAME: &str = "schemas-consumed";

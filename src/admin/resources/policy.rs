@@ -1,6 +1,7 @@
 //! `Policy`.
 
 mod cipher;
+mod failure_mode;
 mod rates;
 mod rules;
 mod schemas;
@@ -16,6 +17,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use self::cipher::{OpenedPartSpec, SealedPartSpec};
+use self::failure_mode::FailureModeSpec;
 use self::rates::RateSpec;
 use self::rules::RequestRuleSpec;
 use self::schemas::{SchemaCheckSpec, SchemaFormatSpec, ValidatedPartSpec};
@@ -264,19 +266,6 @@ enum HeaderOpSpec {
     RemoveMatching,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-enum FailureModeSpec {
-    /// The producer's batch is refused.
-    Reject,
-    /// The consumer gets an error in its place.
-    Error,
-    Skip,
-    Mark,
-    Passthrough,
-}
-
 fn default_priority() -> i32 {
     Policy::DEFAULT_PRIORITY
 }
@@ -336,7 +325,7 @@ pub(super) fn read_spec(
         condition: spec.condition,
         times: Times::default(),
         failure_mode: match spec.failure_mode {
-            Some(mode) => Some(failure_mode(phase, mode)?),
+            Some(mode) => Some(mode.read(phase)?),
             None => None,
         },
         spelling: None,
@@ -493,28 +482,6 @@ fn header_action(spec: HeaderActionSpec) -> Result<HeaderAction, Invalid> {
     }
 }
 
-fn failure_mode(phase: PolicyPhase, spec: FailureModeSpec) -> Result<FailureMode, Invalid> {
-    match (phase, spec) {
-        (PolicyPhase::Produce, FailureModeSpec::Reject) | (PolicyPhase::Consume, FailureModeSpec::Error) => {
-            Ok(FailureMode::Refuse)
-        }
-        (PolicyPhase::Consume, FailureModeSpec::Skip) => Ok(FailureMode::Skip),
-        (PolicyPhase::Produce | PolicyPhase::Consume, FailureModeSpec::Mark) => Ok(FailureMode::Mark),
-        (PolicyPhase::Produce | PolicyPhase::Consume, FailureModeSpec::Passthrough) => {
-            Ok(FailureMode::Passthrough)
-        }
-        (PolicyPhase::Produce, FailureModeSpec::Skip | FailureModeSpec::Error) => Err(Invalid::new(
-            "spec.failureMode of the phase produce is one of reject, mark, passthrough",
-        )),
-        (PolicyPhase::Consume, FailureModeSpec::Reject) => Err(Invalid::new(
-            "spec.failureMode of the phase consume is one of error, skip, mark, passthrough",
-        )),
-        (PolicyPhase::Cluster, _) => Err(Invalid::new(
-            "spec.failureMode is for records: a request for which a rule has no answer is treated as one that breaks it",
-        )),
-    }
-}
-
 /// Checks what the parts of a policy mean together, and that it can be carried out.
 pub(in crate::admin::resources) fn check(policy: &Policy) -> Result<(), Invalid> {
     policy::check(policy).map_err(|fault| Invalid::new(fault.to_string()))?;
@@ -557,13 +524,9 @@ pub(crate) fn show(key: &PolicyKey, policy: &Policy) -> PolicyResource {
         topics: policy.topics.iter().map(topic).collect(),
         condition: policy.condition.clone(),
         action: show_action(&policy.action),
-        failure_mode: policy.failure_mode.map(|mode| match (mode, policy.phase) {
-            (FailureMode::Refuse, PolicyPhase::Produce) => FailureModeSpec::Reject,
-            (FailureMode::Refuse, PolicyPhase::Consume | PolicyPhase::Cluster) => FailureModeSpec::Error,
-            (FailureMode::Skip, _) => FailureModeSpec::Skip,
-            (FailureMode::Mark, _) => FailureModeSpec::Mark,
-            (FailureMode::Passthrough, _) => FailureModeSpec::Passthrough,
-        }),
+        failure_mode: policy
+            .failure_mode
+            .map(|mode| FailureModeSpec::of(mode, policy.phase)),
     };
     let metadata = PolicyMetadata {
         name: key.name().to_string(),

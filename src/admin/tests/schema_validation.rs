@@ -102,7 +102,7 @@ async fn made(gateway: &Arc<Gateway>, path: &str, name: &str, config: &Value) ->
     made.json()
 }
 
-/// What is made in one API's words is shown in the other's, and can be put back as it is shown.
+/// A policy that is made in one API's words is shown in the other's, and can be put back as it is shown.
 #[actix_web::test]
 async fn event_gateways_have_words_for_it() {
     let gateway = event_gateways::started().await;

@@ -5,17 +5,17 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::{AvroSchema, AvroType, TypeId};
-use crate::schemas::schema::Unusable;
+use crate::schemas::schema::UnusableSchema;
 
 /// The types so far.
-struct Types {
+struct AvroTypes {
     types: Vec<AvroType>,
     /// Those that have names, by their full ones.
     named: HashMap<String, TypeId>,
 }
 
-pub(super) fn compile(written: &Value) -> Result<AvroSchema, Unusable> {
-    let mut types = Types {
+pub(super) fn compile(written: &Value) -> Result<AvroSchema, UnusableSchema> {
+    let mut types = AvroTypes {
         types: Vec::new(),
         named: HashMap::new(),
     };
@@ -26,14 +26,14 @@ pub(super) fn compile(written: &Value) -> Result<AvroSchema, Unusable> {
     })
 }
 
-impl Types {
+impl AvroTypes {
     fn add(&mut self, one: AvroType) -> TypeId {
         self.types.push(one);
         self.types.len() - 1
     }
 
     /// The type that is written, where names are of this namespace unless they say another.
-    fn of(&mut self, written: &Value, namespace: &str) -> Result<TypeId, Unusable> {
+    fn of(&mut self, written: &Value, namespace: &str) -> Result<TypeId, UnusableSchema> {
         match written {
             Value::String(name) => self.by_name(name, namespace),
             Value::Array(all) => {
@@ -42,11 +42,11 @@ impl Types {
                 Ok(self.add(AvroType::Union(branches)))
             }
             Value::Object(fields) => self.complex(fields, namespace),
-            _ => Err(Unusable::Malformed),
+            _ => Err(UnusableSchema::Malformed),
         }
     }
 
-    fn by_name(&mut self, name: &str, namespace: &str) -> Result<TypeId, Unusable> {
+    fn by_name(&mut self, name: &str, namespace: &str) -> Result<TypeId, UnusableSchema> {
         let primitive = match name {
             "null" => AvroType::Null,
             "boolean" => AvroType::Boolean,
@@ -60,15 +60,15 @@ impl Types {
                 let known = self.named.get(&full(name, namespace));
                 // One that is in no namespace may be named from any.
                 let known = known.or_else(|| self.named.get(name));
-                return known.copied().ok_or(Unusable::References);
+                return known.copied().ok_or(UnusableSchema::References);
             }
         };
         Ok(self.add(primitive))
     }
 
-    fn complex(&mut self, fields: &Map<String, Value>, namespace: &str) -> Result<TypeId, Unusable> {
-        let kind = fields.get("type").ok_or(Unusable::Malformed)?;
-        let part = |name: &str| fields.get(name).ok_or(Unusable::Malformed);
+    fn complex(&mut self, fields: &Map<String, Value>, namespace: &str) -> Result<TypeId, UnusableSchema> {
+        let kind = fields.get("type").ok_or(UnusableSchema::Malformed)?;
+        let part = |name: &str| fields.get(name).ok_or(UnusableSchema::Malformed);
         match kind.as_str() {
             Some("array") => {
                 let items = self.of(part("items")?, namespace)?;
@@ -79,21 +79,24 @@ impl Types {
                 Ok(self.add(AvroType::Map(values)))
             }
             Some("enum") => {
-                let symbols = part("symbols")?.as_array().ok_or(Unusable::Malformed)?.len();
+                let symbols = part("symbols")?
+                    .as_array()
+                    .ok_or(UnusableSchema::Malformed)?
+                    .len();
                 self.begin(fields, namespace, AvroType::Enum { symbols })
                     .map(|(id, _)| id)
             }
             Some("fixed") => {
-                let bytes = part("size")?.as_u64().ok_or(Unusable::Malformed)?;
-                let bytes = usize::try_from(bytes).map_err(|_| Unusable::Malformed)?;
+                let bytes = part("size")?.as_u64().ok_or(UnusableSchema::Malformed)?;
+                let bytes = usize::try_from(bytes).map_err(|_| UnusableSchema::Malformed)?;
                 self.begin(fields, namespace, AvroType::Fixed { bytes })
                     .map(|(id, _)| id)
             }
             Some("record" | "error") => {
                 let (id, namespace) = self.begin(fields, namespace, AvroType::Begun)?;
-                let all = part("fields")?.as_array().ok_or(Unusable::Malformed)?;
+                let all = part("fields")?.as_array().ok_or(UnusableSchema::Malformed)?;
                 let of_field = |field: &Value| {
-                    let written = field.get("type").ok_or(Unusable::Malformed)?;
+                    let written = field.get("type").ok_or(UnusableSchema::Malformed)?;
                     self.of(written, &namespace)
                 };
                 let all = all.iter().map(of_field).collect::<Result<_, _>>()?;
@@ -111,9 +114,9 @@ impl Types {
         fields: &Map<String, Value>,
         around: &str,
         one: AvroType,
-    ) -> Result<(TypeId, String), Unusable> {
+    ) -> Result<(TypeId, String), UnusableSchema> {
         let text = |name: &str| fields.get(name).and_then(Value::as_str);
-        let name = text("name").ok_or(Unusable::Malformed)?;
+        let name = text("name").ok_or(UnusableSchema::Malformed)?;
         let full = full(name, text("namespace").unwrap_or(around));
         let namespace = full
             .rsplit_once('.')
@@ -122,7 +125,7 @@ impl Types {
         let id = self.add(one);
         match self.named.insert(full, id) {
             None => Ok((id, namespace)),
-            Some(_) => Err(Unusable::Malformed),
+            Some(_) => Err(UnusableSchema::Malformed),
         }
     }
 }

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::number::Decimal;
+use super::number::JsonNumber;
 use super::validate::MOST_REQUIRED;
 use super::{
-    ArrayRules, Decided, JsonSchema, JsonTypes, MemberRules, NodeId, NumberRules, ObjectRules, SchemaNode,
-    TextRules,
+    ArrayRules, DecidedRule, JsonSchema, JsonTypes, MemberRules, NodeId, NumberRules, ObjectRules,
+    SchemaNode, TextRules,
 };
 use crate::regexp;
-use crate::schemas::schema::Unusable;
+use crate::schemas::schema::UnusableSchema;
 
 /// The most regular expressions of a schema.
 const MOST_PATTERNS: usize = 64;
@@ -39,7 +39,7 @@ struct Row<'a> {
     patterns: usize,
 }
 
-pub(super) fn compile(root: &Value) -> Result<JsonSchema, Unusable> {
+pub(super) fn compile(root: &Value) -> Result<JsonSchema, UnusableSchema> {
     let draft = root.get("$schema").and_then(Value::as_str).unwrap_or_default();
     let mut row = Row {
         root,
@@ -81,7 +81,7 @@ impl<'a> Row<'a> {
         })
     }
 
-    fn compiled(&mut self, written: &'a Value) -> Result<SchemaNode, Unusable> {
+    fn compiled(&mut self, written: &'a Value) -> Result<SchemaNode, UnusableSchema> {
         let fields = match written {
             Value::Bool(is_any) => {
                 return Ok(SchemaNode {
@@ -90,11 +90,11 @@ impl<'a> Row<'a> {
                 });
             }
             Value::Object(fields) => fields,
-            _ => return Err(Unusable::Malformed),
+            _ => return Err(UnusableSchema::Malformed),
         };
         let mut node = SchemaNode::default();
         if let Some(target) = fields.get("$ref") {
-            let target = self.target(target.as_str().ok_or(Unusable::Malformed)?)?;
+            let target = self.target(target.as_str().ok_or(UnusableSchema::Malformed)?)?;
             node.all.push(target);
             if !self.is_new_draft {
                 return Ok(node);
@@ -105,10 +105,10 @@ impl<'a> Row<'a> {
             .filter_map(|name| fields.get(*name)?.as_str());
         if !std::ptr::eq(written, self.root) && renames.into_iter().any(|own| !own.starts_with('#')) {
             // What is in it would refer to it, and not to the whole.
-            return Err(Unusable::References);
+            return Err(UnusableSchema::References);
         }
         if NOT_THERE.iter().any(|keyword| fields.contains_key(*keyword)) {
-            return Err(Unusable::Keyword);
+            return Err(UnusableSchema::Keyword);
         }
         node.types = fields.get("type").map(types).transpose()?;
         node.choices = choices(fields)?;
@@ -124,7 +124,7 @@ impl<'a> Row<'a> {
         node.one = self.list(fields, "oneOf")?;
         node.not = fields.get("not").map(|written| self.node(written));
         if let Some(by) = fields.get("if") {
-            node.decided = Some(Decided {
+            node.decided = Some(DecidedRule {
                 by: self.node(by),
                 then: fields.get("then").map(|written| self.node(written)),
                 otherwise: fields.get("else").map(|written| self.node(written)),
@@ -134,7 +134,7 @@ impl<'a> Row<'a> {
     }
 
     /// The schema in this document that a reference leads to.
-    fn target(&mut self, reference: &str) -> Result<NodeId, Unusable> {
+    fn target(&mut self, reference: &str) -> Result<NodeId, UnusableSchema> {
         let own = ["$id", "id"]
             .iter()
             .find_map(|name| self.root.get(*name)?.as_str());
@@ -149,31 +149,31 @@ impl<'a> Row<'a> {
         };
         found
             .map(|written| self.node(written))
-            .ok_or(Unusable::References)
+            .ok_or(UnusableSchema::References)
     }
 
-    fn list(&mut self, fields: &'a Map<String, Value>, keyword: &str) -> Result<Vec<NodeId>, Unusable> {
+    fn list(&mut self, fields: &'a Map<String, Value>, keyword: &str) -> Result<Vec<NodeId>, UnusableSchema> {
         match fields.get(keyword) {
             None => Ok(Vec::new()),
             Some(Value::Array(all)) if !all.is_empty() => {
                 Ok(all.iter().map(|written| self.node(written)).collect())
             }
-            Some(_) => Err(Unusable::Malformed),
+            Some(_) => Err(UnusableSchema::Malformed),
         }
     }
 
-    fn pattern(&mut self, text: &str) -> Result<regex::Regex, Unusable> {
+    fn pattern(&mut self, text: &str) -> Result<regex::Regex, UnusableSchema> {
         self.patterns += 1;
         match self.patterns > MOST_PATTERNS {
-            true => Err(Unusable::TooLarge),
-            false => regexp::compile(text).map_err(|_| Unusable::Pattern),
+            true => Err(UnusableSchema::TooLarge),
+            false => regexp::compile(text).map_err(|_| UnusableSchema::Pattern),
         }
     }
 
-    fn texts(&mut self, fields: &Map<String, Value>) -> Result<Option<TextRules>, Unusable> {
+    fn texts(&mut self, fields: &Map<String, Value>) -> Result<Option<TextRules>, UnusableSchema> {
         let pattern = match fields.get("pattern") {
             None => None,
-            Some(text) => Some(self.pattern(text.as_str().ok_or(Unusable::Malformed)?)?),
+            Some(text) => Some(self.pattern(text.as_str().ok_or(UnusableSchema::Malformed)?)?),
         };
         let rules = TextRules {
             least: count(fields, "minLength")?,
@@ -184,7 +184,7 @@ impl<'a> Row<'a> {
         Ok(says.then_some(rules))
     }
 
-    fn arrays(&mut self, fields: &'a Map<String, Value>) -> Result<Option<ArrayRules>, Unusable> {
+    fn arrays(&mut self, fields: &'a Map<String, Value>) -> Result<Option<ArrayRules>, UnusableSchema> {
         let mut rules = ArrayRules {
             first: self.list(fields, "prefixItems")?,
             least: count(fields, "minItems")?,
@@ -213,7 +213,7 @@ impl<'a> Row<'a> {
         Ok(says.then_some(rules))
     }
 
-    fn objects(&mut self, fields: &'a Map<String, Value>) -> Result<Option<ObjectRules>, Unusable> {
+    fn objects(&mut self, fields: &'a Map<String, Value>) -> Result<Option<ObjectRules>, UnusableSchema> {
         let mut rules = ObjectRules {
             others: fields
                 .get("additionalProperties")
@@ -240,7 +240,7 @@ impl<'a> Row<'a> {
             }
         }
         if rules.required > MOST_REQUIRED {
-            return Err(Unusable::TooLarge);
+            return Err(UnusableSchema::TooLarge);
         }
         self.dependent(fields, &mut rules)?;
         let says = !rules.members.is_empty()
@@ -252,13 +252,17 @@ impl<'a> Row<'a> {
         Ok(says.then_some(rules))
     }
 
-    /// What an object must be if it has a member.
-    fn dependent(&mut self, fields: &'a Map<String, Value>, rules: &mut ObjectRules) -> Result<(), Unusable> {
+    /// Demands on an object that has a member.
+    fn dependent(
+        &mut self,
+        fields: &'a Map<String, Value>,
+        rules: &mut ObjectRules,
+    ) -> Result<(), UnusableSchema> {
         for keyword in ["dependentSchemas", "dependentRequired", "dependencies"] {
             for (name, written) in map(fields, keyword)? {
                 match written {
                     // It would take a schema that nobody has written.
-                    Value::Array(_) => return Err(Unusable::Keyword),
+                    Value::Array(_) => return Err(UnusableSchema::Keyword),
                     written => member(rules, name).then.push(self.node(written)),
                 }
             }
@@ -274,37 +278,39 @@ fn member<'r>(rules: &'r mut ObjectRules, name: &str) -> &'r mut MemberRules {
 fn map<'a>(
     fields: &'a Map<String, Value>,
     keyword: &str,
-) -> Result<impl Iterator<Item = (&'a String, &'a Value)>, Unusable> {
+) -> Result<impl Iterator<Item = (&'a String, &'a Value)>, UnusableSchema> {
     match fields.get(keyword) {
         None => Ok(None.into_iter().flatten()),
         Some(Value::Object(all)) => Ok(Some(all.iter()).into_iter().flatten()),
-        Some(_) => Err(Unusable::Malformed),
+        Some(_) => Err(UnusableSchema::Malformed),
     }
 }
 
-fn names(written: Option<&Value>) -> Result<Vec<&str>, Unusable> {
+fn names(written: Option<&Value>) -> Result<Vec<&str>, UnusableSchema> {
     match written {
         None => Ok(Vec::new()),
         Some(Value::Array(all)) => {
-            let names = all.iter().map(|name| name.as_str().ok_or(Unusable::Malformed));
+            let names = all
+                .iter()
+                .map(|name| name.as_str().ok_or(UnusableSchema::Malformed));
             names.collect()
         }
-        Some(_) => Err(Unusable::Malformed),
+        Some(_) => Err(UnusableSchema::Malformed),
     }
 }
 
-fn count(fields: &Map<String, Value>, keyword: &str) -> Result<Option<u64>, Unusable> {
+fn count(fields: &Map<String, Value>, keyword: &str) -> Result<Option<u64>, UnusableSchema> {
     let Some(written) = fields.get(keyword) else {
         return Ok(None);
     };
-    let whole = match Decimal::read(written.to_string().as_bytes()) {
-        Some(Decimal::Whole(whole)) => u64::try_from(whole).ok(),
+    let whole = match JsonNumber::read(written.to_string().as_bytes()) {
+        Some(JsonNumber::Whole(whole)) => u64::try_from(whole).ok(),
         _ => None,
     };
-    whole.map(Some).ok_or(Unusable::Malformed)
+    whole.map(Some).ok_or(UnusableSchema::Malformed)
 }
 
-fn choices(fields: &Map<String, Value>) -> Result<Option<Vec<Value>>, Unusable> {
+fn choices(fields: &Map<String, Value>) -> Result<Option<Vec<Value>>, UnusableSchema> {
     match (fields.get("const"), fields.get("enum")) {
         (Some(only), None) => Ok(Some(vec![only.clone()])),
         (None, Some(Value::Array(all))) => Ok(Some(all.clone())),
@@ -312,18 +318,18 @@ fn choices(fields: &Map<String, Value>) -> Result<Option<Vec<Value>>, Unusable> 
             Ok(Some(all.iter().filter(|one| *one == only).cloned().collect()))
         }
         (None, None) => Ok(None),
-        _ => Err(Unusable::Malformed),
+        _ => Err(UnusableSchema::Malformed),
     }
 }
 
-fn numbers(fields: &Map<String, Value>) -> Result<Option<NumberRules>, Unusable> {
+fn numbers(fields: &Map<String, Value>) -> Result<Option<NumberRules>, UnusableSchema> {
     let bound = |keyword: &str| match fields.get(keyword) {
-        Some(Value::Number(number)) => Decimal::read(number.to_string().as_bytes())
+        Some(Value::Number(number)) => JsonNumber::read(number.to_string().as_bytes())
             .map(Some)
-            .ok_or(Unusable::Malformed),
+            .ok_or(UnusableSchema::Malformed),
         // Of draft 4, where it is said whether the bound itself is good.
         Some(Value::Bool(_)) | None => Ok(None),
-        Some(_) => Err(Unusable::Malformed),
+        Some(_) => Err(UnusableSchema::Malformed),
     };
     let is_open = |keyword: &str| fields.get(keyword) == Some(&Value::Bool(true));
     let mut rules = NumberRules {
@@ -343,7 +349,7 @@ fn numbers(fields: &Map<String, Value>) -> Result<Option<NumberRules>, Unusable>
     Ok(all.iter().any(Option::is_some).then_some(rules))
 }
 
-fn types(written: &Value) -> Result<JsonTypes, Unusable> {
+fn types(written: &Value) -> Result<JsonTypes, UnusableSchema> {
     let mut types = JsonTypes::default();
     let all = match written {
         Value::Array(all) => all.as_slice(),
@@ -358,7 +364,7 @@ fn types(written: &Value) -> Result<JsonTypes, Unusable> {
             Some("string") => types.text = true,
             Some("array") => types.array = true,
             Some("object") => types.object = true,
-            _ => return Err(Unusable::Malformed),
+            _ => return Err(UnusableSchema::Malformed),
         }
     }
     Ok(types)

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
 
-use super::number::Decimal;
+use super::number::JsonNumber;
 use crate::expression::{JsonText, decoded};
 
 /// Whether a text stands for a value. Of members that have one name, each must be equal.
@@ -16,7 +16,10 @@ pub(super) fn equals(text: JsonText<'_>, value: &Value) -> bool {
         }
         (Value::String(value), Some(b'"')) => decoded(raw).is_ok_and(|text| text == *value),
         (Value::Number(number), Some(b'-' | b'0'..=b'9')) => {
-            let (a, b) = (Decimal::read(raw), Decimal::read(number.to_string().as_bytes()));
+            let (a, b) = (
+                JsonNumber::read(raw),
+                JsonNumber::read(number.to_string().as_bytes()),
+            );
             a.zip(b).is_some_and(|(a, b)| a.compare(b).is_eq())
         }
         (Value::Array(values), Some(b'[')) => {
@@ -73,9 +76,9 @@ pub(super) fn fingerprint(text: JsonText<'_>) -> u64 {
             });
             members.fold(0, u64::wrapping_add).hash(&mut hasher);
         }
-        b'-' | b'0'..=b'9' => match Decimal::read(raw) {
-            Some(Decimal::Whole(whole)) => whole.hash(&mut hasher),
-            Some(Decimal::Float(float)) => float.to_bits().hash(&mut hasher),
+        b'-' | b'0'..=b'9' => match JsonNumber::read(raw) {
+            Some(JsonNumber::Whole(whole)) => whole.hash(&mut hasher),
+            Some(JsonNumber::Float(float)) => float.to_bits().hash(&mut hasher),
             None => raw.hash(&mut hasher),
         },
         _ => raw.hash(&mut hasher),

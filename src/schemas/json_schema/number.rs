@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 /// A number.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Decimal {
+pub(super) enum JsonNumber {
     Whole(i128),
     Float(f64),
 }
@@ -12,7 +12,7 @@ pub(super) enum Decimal {
 /// By how little two quotients may differ, so that 0.3 is a multiple of 0.1.
 const CLOSE: f64 = 1e-9;
 
-impl Decimal {
+impl JsonNumber {
     /// Reads a number as JSON has it.
     pub(super) fn read(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;

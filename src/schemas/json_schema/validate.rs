@@ -1,12 +1,12 @@
 //! Looks whether a value is as a schema says.
 
 use super::equal::{equals, fingerprint};
-use super::number::Decimal;
+use super::number::JsonNumber;
 use super::{
     ArrayRules, JsonSchema, JsonTypes, MAX_DEPTH, NodeId, NumberRules, ObjectRules, SchemaNode, TextRules,
 };
 use crate::expression::{JsonText, decoded};
-use crate::schemas::schema::Mismatch;
+use crate::schemas::schema::SchemaMismatch;
 
 /// The work for a value, in bytes that are looked at: so much, and so much for each of its bytes.
 const WORK: usize = 32 << 10;
@@ -20,36 +20,36 @@ pub(super) const MOST_REQUIRED: usize = 256;
 
 /// Why a value is not as a schema says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Miss {
+enum SchemaMiss {
     /// By this keyword.
     Keyword(&'static str),
     /// It would take more than it may.
-    Work,
+    SchemaWork,
 }
 
 /// The work that is left.
-struct Work<'a> {
+struct SchemaWork<'a> {
     schema: &'a JsonSchema,
     left: usize,
     depth: u32,
 }
 
-pub(super) fn validate(schema: &JsonSchema, text: JsonText<'_>) -> Result<(), Mismatch> {
-    let mut work = Work {
+pub(super) fn validate(schema: &JsonSchema, text: JsonText<'_>) -> Result<(), SchemaMismatch> {
+    let mut work = SchemaWork {
         schema,
         left: WORK + WORK_PER_BYTE * text.len(),
         depth: 0,
     };
     work.node(0, text).map_err(|miss| match miss {
-        Miss::Keyword(keyword) => Mismatch::Keyword(keyword),
-        Miss::Work => Mismatch::TooMuchWork,
+        SchemaMiss::Keyword(keyword) => SchemaMismatch::Keyword(keyword),
+        SchemaMiss::SchemaWork => SchemaMismatch::TooMuchWork,
     })
 }
 
-fn demand(holds: bool, keyword: &'static str) -> Result<(), Miss> {
+fn demand(holds: bool, keyword: &'static str) -> Result<(), SchemaMiss> {
     match holds {
         true => Ok(()),
-        false => Err(Miss::Keyword(keyword)),
+        false => Err(SchemaMiss::Keyword(keyword)),
     }
 }
 
@@ -58,16 +58,16 @@ fn is_within(count: usize, least: Option<u64>, most: Option<u64>) -> bool {
     least.is_none_or(|least| count >= least) && most.is_none_or(|most| count <= most)
 }
 
-impl Work<'_> {
-    fn spend(&mut self, work: usize) -> Result<(), Miss> {
-        self.left = self.left.checked_sub(work).ok_or(Miss::Work)?;
+impl SchemaWork<'_> {
+    fn spend(&mut self, work: usize) -> Result<(), SchemaMiss> {
+        self.left = self.left.checked_sub(work).ok_or(SchemaMiss::SchemaWork)?;
         Ok(())
     }
 
-    fn node(&mut self, id: NodeId, text: JsonText<'_>) -> Result<(), Miss> {
+    fn node(&mut self, id: NodeId, text: JsonText<'_>) -> Result<(), SchemaMiss> {
         self.spend(WORK_PER_NODE)?;
         if self.depth >= MAX_DEPTH {
-            return Err(Miss::Work);
+            return Err(SchemaMiss::SchemaWork);
         }
         self.depth += 1;
         let node = &self.schema.nodes[id];
@@ -77,16 +77,16 @@ impl Work<'_> {
     }
 
     /// Whether a value is as a schema says; an error where it would take too much.
-    fn is(&mut self, id: NodeId, text: JsonText<'_>) -> Result<bool, Miss> {
+    fn is(&mut self, id: NodeId, text: JsonText<'_>) -> Result<bool, SchemaMiss> {
         match self.node(id, text) {
             Ok(()) => Ok(true),
-            Err(Miss::Keyword(_)) => Ok(false),
-            Err(Miss::Work) => Err(Miss::Work),
+            Err(SchemaMiss::Keyword(_)) => Ok(false),
+            Err(SchemaMiss::SchemaWork) => Err(SchemaMiss::SchemaWork),
         }
     }
 
     /// Looks at the value itself.
-    fn value(&mut self, node: &SchemaNode, text: JsonText<'_>) -> Result<(), Miss> {
+    fn value(&mut self, node: &SchemaNode, text: JsonText<'_>) -> Result<(), SchemaMiss> {
         demand(!node.is_never, "false")?;
         let raw = text.text();
         let first = raw.first().copied().unwrap_or_default();
@@ -118,7 +118,7 @@ impl Work<'_> {
     }
 
     /// Looks at it by the schemas that a schema is made of.
-    fn others(&mut self, node: &SchemaNode, text: JsonText<'_>) -> Result<(), Miss> {
+    fn others(&mut self, node: &SchemaNode, text: JsonText<'_>) -> Result<(), SchemaMiss> {
         for id in &node.all {
             self.node(*id, text)?;
         }
@@ -154,12 +154,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn array(&mut self, rules: &ArrayRules, text: JsonText<'_>) -> Result<(), Miss> {
+    fn array(&mut self, rules: &ArrayRules, text: JsonText<'_>) -> Result<(), SchemaMiss> {
         self.spend(text.len())?;
         let (mut count, mut contained) = (0, 0);
         let mut seen = Vec::new();
         for part in text.parts() {
-            let (_, item) = part.map_err(|_| Miss::Keyword("items"))?;
+            let (_, item) = part.map_err(|_| SchemaMiss::Keyword("items"))?;
             let schema = rules.first.get(count).copied().or(rules.rest);
             if let Some(id) = schema {
                 self.node(id, item)?;
@@ -182,13 +182,13 @@ impl Work<'_> {
         demand(seen.windows(2).all(|two| two[0] != two[1]), "uniqueItems")
     }
 
-    fn object(&mut self, rules: &ObjectRules, text: JsonText<'_>) -> Result<(), Miss> {
+    fn object(&mut self, rules: &ObjectRules, text: JsonText<'_>) -> Result<(), SchemaMiss> {
         self.spend(text.len())?;
         let (mut count, mut missing) = (0, rules.required);
         let mut is_there = [0_u64; MOST_REQUIRED / 64];
         for part in text.parts() {
-            let (written, value) = part.map_err(|_| Miss::Keyword("properties"))?;
-            let name = decoded(written).map_err(|_| Miss::Keyword("propertyNames"))?;
+            let (written, value) = part.map_err(|_| SchemaMiss::Keyword("properties"))?;
+            let name = decoded(written).map_err(|_| SchemaMiss::Keyword("propertyNames"))?;
             count += 1;
             let member = rules.members.get(&*name);
             if let Some(number) = member.and_then(|member| member.required) {
@@ -213,7 +213,7 @@ impl Work<'_> {
             }
             if let Some(id) = rules.others.filter(|_| !is_spoken_of) {
                 self.node(id, value).map_err(|miss| match miss {
-                    Miss::Keyword("false") => Miss::Keyword("additionalProperties"),
+                    SchemaMiss::Keyword("false") => SchemaMiss::Keyword("additionalProperties"),
                     other => other,
                 })?;
             }
@@ -239,14 +239,14 @@ impl JsonTypes {
             b'"' => self.text,
             b'[' => self.array,
             b'{' => self.object,
-            _ => self.number || self.integer && Decimal::read(raw).is_some_and(Decimal::is_whole),
+            _ => self.number || self.integer && JsonNumber::read(raw).is_some_and(JsonNumber::is_whole),
         }
     }
 }
 
-fn number(rules: &NumberRules, raw: &[u8]) -> Result<(), Miss> {
-    let number = Decimal::read(raw).ok_or(Miss::Keyword("type"))?;
-    let holds = |bound: Option<Decimal>, holds: fn(std::cmp::Ordering) -> bool| {
+fn number(rules: &NumberRules, raw: &[u8]) -> Result<(), SchemaMiss> {
+    let number = JsonNumber::read(raw).ok_or(SchemaMiss::Keyword("type"))?;
+    let holds = |bound: Option<JsonNumber>, holds: fn(std::cmp::Ordering) -> bool| {
         bound.is_none_or(|bound| holds(number.compare(bound)))
     };
     demand(holds(rules.least, std::cmp::Ordering::is_ge), "minimum")?;
@@ -257,8 +257,8 @@ fn number(rules: &NumberRules, raw: &[u8]) -> Result<(), Miss> {
     demand(is_multiple, "multipleOf")
 }
 
-fn string(rules: &TextRules, raw: &[u8]) -> Result<(), Miss> {
-    let text = decoded(raw).map_err(|_| Miss::Keyword("type"))?;
+fn string(rules: &TextRules, raw: &[u8]) -> Result<(), SchemaMiss> {
+    let text = decoded(raw).map_err(|_| SchemaMiss::Keyword("type"))?;
     if rules.least.is_some() || rules.most.is_some() {
         let is_good = is_within(text.chars().count(), rules.least, rules.most);
         demand(is_good, "minLength or maxLength")?;

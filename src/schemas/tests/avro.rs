@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::written;
-use crate::schemas::{Mismatch, Schema, Unusable};
+use crate::schemas::{Schema, SchemaMismatch, UnusableSchema};
 
 fn compiled(schema: &Value) -> Schema {
     Schema::compile(&written(None, &schema.to_string()))
 }
 
-fn check(schema: &Value, good: &[&[u8]], bad: &[(&[u8], Mismatch)]) {
+fn check(schema: &Value, good: &[&[u8]], bad: &[(&[u8], SchemaMismatch)]) {
     let compiled = compiled(schema);
     for bytes in good {
         assert_eq!(compiled.validate(bytes), Ok(()), "{schema}: {bytes:?}");
@@ -21,18 +21,24 @@ fn check(schema: &Value, good: &[&[u8]], bad: &[(&[u8], Mismatch)]) {
 
 #[test]
 fn simple_types() {
-    check(&json!("null"), &[b""], &[(b"\0", Mismatch::Longer)]);
+    check(&json!("null"), &[b""], &[(b"\0", SchemaMismatch::Longer)]);
     check(
         &json!("boolean"),
         &[b"\0", b"\x01"],
-        &[(b"\x02", Mismatch::Avro("boolean")), (b"", Mismatch::Shorter)],
+        &[
+            (b"\x02", SchemaMismatch::Avro("boolean")),
+            (b"", SchemaMismatch::Shorter),
+        ],
     );
     let most = [0xfe, 0xff, 0xff, 0xff, 0x0f];
     let more = [0x80, 0x80, 0x80, 0x80, 0x10];
     check(
         &json!("int"),
         &[b"\0", b"\x01", &most],
-        &[(&more, Mismatch::Avro("int")), (b"\x80", Mismatch::Shorter)],
+        &[
+            (&more, SchemaMismatch::Avro("int")),
+            (b"\x80", SchemaMismatch::Shorter),
+        ],
     );
     let least = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
     let endless = [0x80; 11];
@@ -41,21 +47,24 @@ fn simple_types() {
         &json!({ "type": "long", "logicalType": "timestamp-millis" }),
         &[b"\0", &least],
         &[
-            (&endless, Mismatch::Avro("number")),
-            (&beyond, Mismatch::Avro("number")),
+            (&endless, SchemaMismatch::Avro("number")),
+            (&beyond, SchemaMismatch::Avro("number")),
         ],
     );
-    check(&json!("float"), &[&[1; 4]], &[(&[1; 3], Mismatch::Shorter)]);
-    check(&json!("double"), &[&[1; 8]], &[(&[1; 9], Mismatch::Longer)]);
+    check(&json!("float"), &[&[1; 4]], &[(&[1; 3], SchemaMismatch::Shorter)]);
+    check(&json!("double"), &[&[1; 8]], &[(&[1; 9], SchemaMismatch::Longer)]);
     check(
         &json!("bytes"),
         &[b"\0", b"\x02\xff"],
-        &[(b"\x01", Mismatch::Avro("bytes")), (b"\x04a", Mismatch::Shorter)],
+        &[
+            (b"\x01", SchemaMismatch::Avro("bytes")),
+            (b"\x04a", SchemaMismatch::Shorter),
+        ],
     );
     check(
         &json!("string"),
         &[b"\x02a", b"\x04\xc3\xa4"],
-        &[(b"\x02\xff", Mismatch::Avro("string"))],
+        &[(b"\x02\xff", SchemaMismatch::Avro("string"))],
     );
 }
 
@@ -76,13 +85,13 @@ fn types_that_are_made_of_others() {
         &record,
         &[good, in_itself, b"\x02\0\0\0\x01\x02\0\0"],
         &[
-            (b"\x02\x04", Mismatch::Avro("enum")),
-            (b"\x02\0\x04", Mismatch::Avro("union")),
-            (b"\x02\0\x01", Mismatch::Avro("union")),
-            (b"\x02\0\0\0\x01", Mismatch::Shorter),
+            (b"\x02\x04", SchemaMismatch::Avro("enum")),
+            (b"\x02\0\x04", SchemaMismatch::Avro("union")),
+            (b"\x02\0\x01", SchemaMismatch::Avro("union")),
+            (b"\x02\0\0\0\x01", SchemaMismatch::Shorter),
             // The block is said to be longer than it is, and than there is.
-            (b"\x02\0\0\0\x01\x02\x01\x04\0\0\0", Mismatch::Avro("block")),
-            (b"\x02\0\0\0\x01\x02\x01\x7e\0\0\0", Mismatch::Avro("block")),
+            (b"\x02\0\0\0\x01\x02\x01\x04\0\0\0", SchemaMismatch::Avro("block")),
+            (b"\x02\0\0\0\x01\x02\x01\x7e\0\0\0", SchemaMismatch::Avro("block")),
         ],
     );
 }
@@ -90,17 +99,20 @@ fn types_that_are_made_of_others() {
 #[test]
 fn schemas_that_say_nothing_good_are_not_used() {
     for (schema, why) in [
-        (json!("Order"), Unusable::References),
-        (json!({ "type": "array" }), Unusable::Malformed),
+        (json!("Order"), UnusableSchema::References),
+        (json!({ "type": "array" }), UnusableSchema::Malformed),
         (
             json!({ "type": "fixed", "name": "F", "size": -1 }),
-            Unusable::Malformed,
+            UnusableSchema::Malformed,
         ),
-        (json!({ "type": "record", "fields": [] }), Unusable::Malformed),
-        (json!(3), Unusable::Malformed),
+        (
+            json!({ "type": "record", "fields": [] }),
+            UnusableSchema::Malformed,
+        ),
+        (json!(3), UnusableSchema::Malformed),
     ] {
         let found = compiled(&schema).validate(b"");
-        assert_eq!(found, Err(Mismatch::Schema(why)), "{schema}");
+        assert_eq!(found, Err(SchemaMismatch::Schema(why)), "{schema}");
     }
 }
 
@@ -114,16 +126,16 @@ fn values_that_are_made_to_do_harm_are_not_followed() {
         &nulls,
         &[b"\0", b"\x08\0"],
         &[
-            (&many, Mismatch::TooMuchWork),
-            (&most_negative, Mismatch::TooMuchWork),
+            (&many, SchemaMismatch::TooMuchWork),
+            (&most_negative, SchemaMismatch::TooMuchWork),
         ],
     );
     let list =
         json!({ "type": "record", "name": "L", "fields": [{ "name": "next", "type": ["null", "L"] }] });
     let deep = [&[2; 10_000][..], &[0]].concat();
-    check(&list, &[b"\x02\x02\0"], &[(&deep, Mismatch::TooMuchWork)]);
+    check(&list, &[b"\x02\x02\0"], &[(&deep, SchemaMismatch::TooMuchWork)]);
     let endless = json!({ "type": "record", "name": "E", "fields": [{ "name": "e", "type": "E" }] });
-    check(&endless, &[], &[(b"", Mismatch::TooMuchWork)]);
+    check(&endless, &[], &[(b"", SchemaMismatch::TooMuchWork)]);
     let wide: Vec<Value> = (0..200)
         .map(|number| json!({ "name": format!("f{number}"), "type": "N" }))
         .collect();

@@ -1,15 +1,10 @@
-//! Schemas and values that are spoiled in any part: nothing panics, and nothing takes long.
-
-use std::time::{Duration, Instant};
+//! Schemas and values that are spoiled in any part: nothing panics, and nothing goes on for ever.
 
 use super::written;
 use crate::fuzz::chance::Chance;
 use crate::fuzz::mutate::spoil;
 use crate::fuzz::runner::run;
-use crate::schemas::{Framed, Schema};
-
-/// Far more than a value of a few hundred bytes takes, also without optimizations.
-const LIMIT: Duration = Duration::from_secs(2);
+use crate::schemas::{FramedPart, Schema};
 
 const JSON_SCHEMAS: [&str; 3] = [
     r##"{"$defs":{"n":{"type":"object","properties":{"v":{"type":["integer","null"],"minimum":0},"l":{"$ref":"#/$defs/n"},"r":{"$ref":"#/$defs/n"}},"additionalProperties":false}},"$ref":"#/$defs/n"}"##,
@@ -53,19 +48,17 @@ fn fuzz_schemas_and_values() {
             ),
             false => (None, some(&AVRO_SCHEMAS, chance), some(&AVRO_VALUES, chance)),
         };
-        let begun = Instant::now();
         let schema = Schema::compile(&written(kind, &String::from_utf8_lossy(&schema)));
         // Whatever it is, it is one or the other.
         let _ = schema.validate(&value);
         let header = chance.one_in(2).then(|| some(&AVRO_VALUES, chance));
-        if let Ok(framed) = Framed::read(&value, header.as_deref()) {
+        if let Ok(framed) = FramedPart::read(&value, header.as_deref()) {
             assert!(framed.payload.len() <= value.len());
         }
-        assert!(begun.elapsed() < LIMIT, "{:?}", begun.elapsed());
     });
 }
 
-/// What is whole is good, so that the test above looks at more than refusals.
+/// Whatever is whole is good, so that the test above looks at more than refusals.
 #[test]
 fn what_is_not_spoiled_is_as_its_schema_says() {
     let of = |kind, schema: &str, value: &[u8]| Schema::compile(&written(kind, schema)).validate(value);

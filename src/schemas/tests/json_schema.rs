@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::written;
-use crate::schemas::{Mismatch, Schema, Unusable};
+use crate::schemas::{Schema, SchemaMismatch, UnusableSchema};
 
 fn compiled(schema: &Value) -> Schema {
     Schema::compile(&written(Some("JSON"), &schema.to_string()))
@@ -19,7 +19,7 @@ fn check(schema: &Value, good: &[Value], bad: &[Value]) {
     for value in bad {
         let found = compiled.validate(value.to_string().as_bytes());
         assert!(
-            matches!(found, Err(Mismatch::Keyword(_))),
+            matches!(found, Err(SchemaMismatch::Keyword(_))),
             "{schema}: {value}: {found:?}"
         );
     }
@@ -185,7 +185,7 @@ fn members_that_come_twice_must_both_be_good() {
     ] {
         assert!(schema.validate(bad).is_err());
     }
-    assert_eq!(schema.validate(b"{\"a\":1"), Err(Mismatch::NotJson));
+    assert_eq!(schema.validate(b"{\"a\":1"), Err(SchemaMismatch::NotJson));
 }
 
 #[test]
@@ -193,35 +193,41 @@ fn what_is_not_looked_at_is_refused() {
     for (schema, why) in [
         (
             json!({ "$ref": "https://example.com/other" }),
-            Unusable::References,
+            UnusableSchema::References,
         ),
-        (json!({ "$ref": "#/nowhere" }), Unusable::References),
+        (json!({ "$ref": "#/nowhere" }), UnusableSchema::References),
         (
             json!({ "properties": { "a": { "$id": "https://b", "type": "null" } } }),
-            Unusable::References,
+            UnusableSchema::References,
         ),
-        (json!({ "unevaluatedProperties": false }), Unusable::Keyword),
-        (json!({ "$dynamicRef": "#a" }), Unusable::Keyword),
-        (json!({ "dependencies": { "a": ["b"] } }), Unusable::Keyword),
-        (json!({ "pattern": "(?=a)" }), Unusable::Pattern),
-        (json!({ "pattern": "((a{999}){999}){999}" }), Unusable::Pattern),
-        (json!({ "type": "text" }), Unusable::Malformed),
-        (json!({ "minLength": -1 }), Unusable::Malformed),
-        (json!({ "properties": { "a": 1 } }), Unusable::Malformed),
-        (json!(1), Unusable::Malformed),
+        (json!({ "unevaluatedProperties": false }), UnusableSchema::Keyword),
+        (json!({ "$dynamicRef": "#a" }), UnusableSchema::Keyword),
+        (json!({ "dependencies": { "a": ["b"] } }), UnusableSchema::Keyword),
+        (json!({ "pattern": "(?=a)" }), UnusableSchema::Pattern),
+        (
+            json!({ "pattern": "((a{999}){999}){999}" }),
+            UnusableSchema::Pattern,
+        ),
+        (json!({ "type": "text" }), UnusableSchema::Malformed),
+        (json!({ "minLength": -1 }), UnusableSchema::Malformed),
+        (json!({ "properties": { "a": 1 } }), UnusableSchema::Malformed),
+        (json!(1), UnusableSchema::Malformed),
     ] {
         let found = compiled(&schema).validate(b"{}");
-        assert_eq!(found, Err(Mismatch::Schema(why)), "{schema}");
+        assert_eq!(found, Err(SchemaMismatch::Schema(why)), "{schema}");
     }
 }
 
-/// What would never end, would double its work with each level, or would need a deep stack.
+/// Schemas that would never end, would double their work with each level, or would need a deep stack.
 #[test]
 fn schemas_that_are_made_to_do_harm_are_not_followed() {
     let loops = json!({ "allOf": [{ "$ref": "#" }] });
-    assert_eq!(compiled(&loops).validate(b"1"), Err(Mismatch::TooMuchWork));
+    assert_eq!(compiled(&loops).validate(b"1"), Err(SchemaMismatch::TooMuchWork));
     let to_itself = json!({ "$defs": { "a": { "$ref": "#/$defs/b" }, "b": { "$ref": "#/$defs/a" } }, "$ref": "#/$defs/a" });
-    assert_eq!(compiled(&to_itself).validate(b"1"), Err(Mismatch::TooMuchWork));
+    assert_eq!(
+        compiled(&to_itself).validate(b"1"),
+        Err(SchemaMismatch::TooMuchWork)
+    );
     let both = json!({ "$defs": { "x": { "anyOf": [
         { "properties": { "a": { "$ref": "#/$defs/x" } }, "required": ["b"] },
         { "properties": { "a": { "$ref": "#/$defs/x" } }, "required": ["c"] },
@@ -229,7 +235,7 @@ fn schemas_that_are_made_to_do_harm_are_not_followed() {
     let deep = format!("{}1{}", "{\"a\":".repeat(40), "}".repeat(40));
     assert_eq!(
         compiled(&both).validate(deep.as_bytes()),
-        Err(Mismatch::TooMuchWork)
+        Err(SchemaMismatch::TooMuchWork)
     );
     let mut chain = serde_json::Map::new();
     for number in 0..5000 {
@@ -240,7 +246,7 @@ fn schemas_that_are_made_to_do_harm_are_not_followed() {
     }
     chain.insert("d5000".to_owned(), json!(true));
     let chain = json!({ "$defs": chain, "$ref": "#/$defs/d0" });
-    assert_eq!(compiled(&chain).validate(b"1"), Err(Mismatch::TooMuchWork));
+    assert_eq!(compiled(&chain).validate(b"1"), Err(SchemaMismatch::TooMuchWork));
     // What is honest goes through.
     let items: Vec<Value> = (0..5000)
         .map(|number| json!({ "id": number, "name": "n" }))

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use klamm::authz::Principal;
 use klamm::envelope::{DATA_KEY_BYTES, DataKey, KeysAtHand, NoKey, PinnedKey, SealingKey};
-use klamm::policy::{AuthType, Policies, PolicyContext};
+use klamm::policy::{AtHand, AuthType, Policies, PolicyContext};
 use klamm::records::{BatchBounds, Produced, Workspace, produced};
 use klamm_raft::model::{KeyName, Policy, PolicyAction, PolicyId, PolicyPhase, SealedParts};
 use serde_json::{Value, json};

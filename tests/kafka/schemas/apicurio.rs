@@ -48,7 +48,7 @@ impl Apicurio {
     }
 }
 
-/// What Confluent's serializers write, with schemas that they register, goes through to consumers with deserializers; what is cut
+/// Whatever Confluent's serializers write, with schemas that they register, goes through to consumers with deserializers; what is cut
 /// off, too long, without an id, or of an unknown one is refused to the producer.
 #[test]
 #[ignore = "takes Apicurio Registry, and a minute: make schemas"]
