@@ -92,7 +92,10 @@ async fn what_is_validated_is_said_and_shown() {
     let mut skip = policy("produce", action(&json!({ "validate": "json" })));
     skip["spec"]["failureMode"] = json!("skip");
     let refused = gateway.put(POLICY, &skip).await.refused(400);
-    assert!(refused.contains("skip is for consume only"), "{refused}");
+    assert!(
+        refused.contains("spec.failureMode of the phase produce is one of reject"),
+        "{refused}"
+    );
 }
 
 async fn made(gateway: &Arc<Gateway>, path: &str, name: &str, config: &Value) -> Value {

@@ -24,7 +24,7 @@ const AVRO_SCHEMAS: [&str; 2] = [
 ];
 
 const AVRO_VALUES: [&[u8]; 2] = [
-    b"\x02\x02\x04\0\0\x01\x06\x02a\x04\0\0",
+    b"\x02\x02\x04\0\0\x01\x08\x02a\x04\0\0",
     b"\x08\0\x04ab\x02\0\0\0\0\0\0\xf0\x3f\x04\x02\x06abc\0",
 ];
 
