@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use actix_web::dev::{Server, ServerHandle};
-use klamm_raft::model::{Ability, ListenerName, Liveness, NodeRecord, Speech, Unopened};
+use klamm_raft::model::{Ability, Level, ListenerName, Liveness, NodeRecord, Speech, Unopened};
 use klamm_raft::{Node, NotReady, RaftConfig, Readiness, StartError, Tuning};
 use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
@@ -502,10 +502,12 @@ async fn raft_config(config: &Config, followers: Followers<'_>) -> Result<RaftCo
 
 /// The levels and features that this version of klamm can work with.
 fn ability() -> Ability {
-    #[cfg(not(feature = "planted"))]
-    let highest = klamm_raft::model::Level::NEWEST;
+    let highest = Level::NEWEST;
     #[cfg(feature = "planted")]
-    let highest = klamm_raft::planted::highest_level();
+    let highest = match klamm_raft::planted::knows_next_level() {
+        true => Level::NEXT,
+        false => highest,
+    };
     Ability {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         highest,

@@ -1,4 +1,4 @@
-//! What a run found, and whether that shows anything.
+//! The findings of a run, and whether they show anything.
 
 use std::process::ExitCode;
 

@@ -82,8 +82,8 @@ pub use lease::Lease;
 pub use network::PeerRefusal;
 pub use node::{Applied, ConfirmError, Node, NotReady, ProposeError, StartError};
 pub use offline::{
-    FoundedCluster, Inspection, NodeHome, OfflineError, Recovery, RestoreChoices, fingerprint, inspect,
-    recover, restore,
+    FoundedCluster, Inspection, NodeHome, OfflineError, RecoveryOutcome, RestoreChoices, fingerprint,
+    inspect, recover, restore,
 };
 pub use status::{PeerStatus, Readiness, Status};
 pub use store::StoreError;

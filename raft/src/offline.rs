@@ -10,7 +10,7 @@ mod restore;
 pub use fingerprint::fingerprint;
 pub use founded::{FoundedCluster, OfflineError};
 pub use inspect::{Inspection, inspect};
-pub use recover::{Recovery, recover};
+pub use recover::{RecoveryOutcome, recover};
 pub use restore::{RestoreChoices, restore};
 
 use std::collections::BTreeSet;

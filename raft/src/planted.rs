@@ -7,8 +7,6 @@ compile_error!("the feature `planted` breaks what Klamm promises, on purpose: on
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::model::Level;
-
 /// The variable that names the mistake.
 const MISTAKE: &str = "PLANTED_MISTAKE";
 /// The variable that says how a clock runs: how fast, and how many seconds it is ahead, as `1.05 3600`.
@@ -87,14 +85,14 @@ pub fn is_planted(mistake: PlantedMistake) -> bool {
     *PLANTED == Some(mistake)
 }
 
-/// The highest level that this process knows.
+/// Whether this process knows the feature level after the newest.
 ///
 /// # Panics
 /// The variable says something else than `next`.
-pub fn highest_level() -> Level {
+pub fn knows_next_level() -> bool {
     match std::env::var(LEVEL) {
-        Err(_) => Level::NEWEST,
-        Ok(text) if text == "next" => Level::NEXT,
+        Err(_) => false,
+        Ok(text) if text == "next" => true,
         Ok(text) => panic!("{LEVEL}: {text} is not next"),
     }
 }

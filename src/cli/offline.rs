@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use klamm_raft::model::NodeId;
 use klamm_raft::{
-    Backup, FoundedCluster, Inspection, NodeHome, OfflineError, Recovery, RestoreChoices, StorageKey,
+    Backup, FoundedCluster, Inspection, NodeHome, OfflineError, RecoveryOutcome, RestoreChoices, StorageKey,
     read_backup_header,
 };
 
@@ -135,12 +135,12 @@ pub(super) fn recover(args: &RecoverArgs, variables: &Variables) -> Result<(), F
     const GONE: &str =
         "WHAT ONLY THE LOST NODES HELD IS GONE, also what was acknowledged: compare with what you know.";
     print(&match recovery {
-        Recovery::Founded(founded) => format!(
+        RecoveryOutcome::Founded(founded) => format!(
             "{}{held}\n\n{GONE} The old file is klamm.redb.before-recover, beside the new one. No node of the old cluster can come into the new one.\n{}",
             founding(&home, &founded),
             others(&home, &founded, &args.backup)
         ),
-        Recovery::BackupOnly => {
+        RecoveryOutcome::BackupOnly => {
             home.put_aside().map_err(unusable)?;
             format!(
                 "what node {} held is in {}\n{held}\n\n{GONE} The old file is klamm.redb.before-recover.\n\n{}",

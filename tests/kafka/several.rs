@@ -372,7 +372,7 @@ fn it_is_built_anew(scene: &mut Scene, user: &Login) -> Result<()> {
 /// The page on virtual clusters.
 const PAGES: [(&str, usize); 2] = [
     (include_str!("../../docs/VIRTUAL-CLUSTERS.md"), 6),
-    (include_str!("../../docs/POLICIES.md"), 13),
+    (include_str!("../../docs/POLICIES.md"), 14),
 ];
 
 #[test]

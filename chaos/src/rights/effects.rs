@@ -34,7 +34,7 @@ pub(super) struct Effects {
     pub(super) last_guest: u64,
     /// How often the leader was killed while the voters changed.
     pub(super) cut_short: u64,
-    /// What nodes did wrong meanwhile.
+    /// Things that nodes did wrong meanwhile.
     pub(super) wrong: Vec<String>,
     /// Why it cannot be said that the faults were what they should be.
     pub(super) doubts: Vec<String>,

@@ -10,7 +10,7 @@ use crate::store;
 
 /// The place of what a lost cluster has left.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recovery {
+pub enum RecoveryOutcome {
     /// The data directory is that of a member of a new cluster.
     Founded(FoundedCluster),
     /// The node is none of those that a cluster begins with: the data directory is as it was, and what it holds is in the backup alone.
@@ -34,7 +34,7 @@ pub fn recover(
     home: &NodeHome,
     cluster: &str,
     made: (&str, u64),
-) -> Result<(Recovery, Backup), OfflineError> {
+) -> Result<(RecoveryOutcome, Backup), OfflineError> {
     let left = store::read_left(&home.data_dir, home.id, &home.storage)?;
     let was = left.standing.cluster().ok_or(OfflineError::NoCluster)?;
     if was.to_string() != cluster {
@@ -47,7 +47,7 @@ pub fn recover(
     let becomes = FoundingId::random().map_err(|_| OfflineError::Random)?;
     let backup = Backup::new(Arc::new(state.clone()), becomes, made);
     if !home.is_founder() {
-        return Ok((Recovery::BackupOnly, backup));
+        return Ok((RecoveryOutcome::BackupOnly, backup));
     }
     home.put_aside()?;
     let founded = match found(home, state, becomes, super::restore::TERM) {
@@ -58,5 +58,5 @@ pub fn recover(
             return Err(error);
         }
     };
-    Ok((Recovery::Founded(founded), backup))
+    Ok((RecoveryOutcome::Founded(founded), backup))
 }

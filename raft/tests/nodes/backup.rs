@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use klamm_raft::model::{NodeId, State};
 use klamm_raft::{
-    Backup, FoundedCluster, NodeHome, OfflineError, Recovery, RestoreChoices, StorageKey, StoreError,
+    Backup, FoundedCluster, NodeHome, OfflineError, RecoveryOutcome, RestoreChoices, StorageKey, StoreError,
     inspect, recover, restore,
 };
 
@@ -122,7 +122,7 @@ async fn what_one_disk_of_three_holds_is_recovered() {
     let other = recover(&home(&cluster, 3), &"0".repeat(32), MADE).unwrap_err();
     assert!(matches!(other, OfflineError::OtherCluster { .. }), "{other}");
     let (recovery, backup) = recover(&home(&cluster, 3), &was, MADE).unwrap();
-    let Recovery::Founded(founded) = recovery else {
+    let RecoveryOutcome::Founded(founded) = recovery else {
         panic!("{recovery:?}")
     };
     assert_ne!(founded.cluster_id, was);
