@@ -19,6 +19,7 @@ use clap::Args;
 
 use crate::history::Told;
 use crate::ports::PortBlock;
+use crate::run_arguments::RunArguments;
 use crate::verdict::{UNKNOWN, pronounce};
 use crate::world::{Links, World, WorldSetup};
 use crate::{say, wait_after};
@@ -36,15 +37,9 @@ const PORTS: [u16; 2] = [0, 2];
 /// Switches, there and back.
 #[derive(Debug, Args)]
 pub(crate) struct SwitchArguments {
-    /// How long it goes on at least, in seconds; there are twenty switches, however long they take.
-    #[arg(long, default_value_t = 60)]
-    seconds: u64,
-    /// Decides every choice of the run; a random one when it is not given.
-    #[arg(long)]
-    seed: Option<u64>,
-    /// The mistake that nodes make. A run that finds nothing then shows nothing. It takes nodes with the feature `planted`.
-    #[arg(long)]
-    mistake: Option<String>,
+    /// There are twenty switches, however long they take.
+    #[command(flatten)]
+    run: RunArguments,
     /// Seconds between two switches.
     #[arg(long, default_value_t = 0.5)]
     settle: f64,
@@ -56,11 +51,7 @@ pub(crate) struct SwitchArguments {
 
 /// Runs it: success, failure, or [`UNKNOWN`].
 pub(crate) fn run(arguments: &SwitchArguments, binary: &Path) -> anyhow::Result<ExitCode> {
-    let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
-    say(&format!(
-        "switch, seed {seed}: repeat with switch --seed {seed} --seconds {}",
-        arguments.seconds
-    ));
+    let chosen = arguments.run.begin("switch");
     let (ports, order) = (PortBlock::take()?, Arc::new(RequestOrder::new()));
     let sides = KafkaSide::ALL.into_iter().zip(PORTS);
     let started = sides.map(|(side, port)| KafkaCluster::start(side, ports.port(port), &order));
@@ -72,7 +63,7 @@ pub(crate) fn run(arguments: &SwitchArguments, binary: &Path) -> anyhow::Result<
         kafka.iter().try_for_each(|cluster| cluster.create(topic))?;
     }
     let mut world = World::start(binary, &setup(&kafka, arguments))?;
-    let evidence = switch(&mut world, &kafka, &order, (arguments, seed))?;
+    let evidence = switch(&mut world, &kafka, &order, (arguments, chosen))?;
     let code = judge(&evidence);
     if code != ExitCode::SUCCESS {
         say(&format!(
@@ -91,20 +82,13 @@ fn unknown(why: &anyhow::Error) -> ExitCode {
 
 fn setup(kafka: &[KafkaCluster], arguments: &SwitchArguments) -> WorldSetup {
     let address = |cluster: &KafkaCluster| cluster.relay.to_string();
-    let mut of_all = vec![("KAFKA_SPARE_GATEWAY_ROLES", "failover".to_owned())];
+    let mut setup = arguments.run.setup();
+    setup.links = Links::Relayed;
+    let of_all = &mut setup.of_all;
+    of_all.push(("KAFKA_SPARE_GATEWAY_ROLES", "failover".to_owned()));
     let names = ["KAFKA_MAIN_BOOTSTRAP_SERVERS", "KAFKA_SPARE_BOOTSTRAP_SERVERS"];
     of_all.extend(names.into_iter().zip(kafka.iter().map(address)));
-    of_all.extend(
-        arguments
-            .mistake
-            .clone()
-            .map(|mistake| ("PLANTED_MISTAKE", mistake)),
-    );
-    WorldSetup {
-        links: Links::Relayed,
-        of_all,
-        ..WorldSetup::default()
-    }
+    setup
 }
 
 /// Everything that was seen.
@@ -112,7 +96,7 @@ fn switch(
     world: &mut World,
     kafka: &[KafkaCluster],
     order: &Arc<RequestOrder>,
-    (arguments, seed): (&SwitchArguments, u64),
+    (arguments, (random, limit)): (&SwitchArguments, (fastrand::Rng, Duration)),
 ) -> anyhow::Result<SwitchEvidence> {
     if world.admins()[0].create_alias(ALIAS, TOPIC) != Told::Acknowledged {
         bail!("the alias could not be created");
@@ -128,10 +112,10 @@ fn switch(
         world,
         scene: &scene,
         order,
-        random: fastrand::Rng::with_seed(seed),
+        random,
         settle: Duration::try_from_secs_f64(arguments.settle).context("--settle")?,
     };
-    let turns = turns.run(Duration::from_secs(arguments.seconds))?;
+    let turns = turns.run(limit)?;
     scene.is_over.store(true, Ordering::SeqCst);
     for thread in threads {
         // One that panicked has written down what it was told.

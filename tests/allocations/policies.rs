@@ -51,6 +51,19 @@ impl Judge {
         }
     }
 
+    /// Fails if more is allocated for many records with this value than for one.
+    fn allocates_for_no_record(&mut self, value: &'static [u8]) {
+        let (few, many) = (batch(1, value), batch(5_000, value));
+        // Buffers get their sizes.
+        self.judge(&many);
+        let for_one = measure(|| self.judge(&few)).count_total;
+        let for_many = measure(|| self.judge(&many)).count_total;
+        assert!(
+            for_many <= for_one,
+            "{for_many} for many records, {for_one} for one"
+        );
+    }
+
     /// A judge that encrypts or decrypts all that can be.
     fn with_keys(phase: PolicyPhase, action: PolicyAction) -> Self {
         let mut judge = Self::new(Policy::new(phase, action));
@@ -128,15 +141,7 @@ fn policies_allocate_nothing_for_each_record() {
         condition: Some(CONDITION.to_owned()),
         ..Policy::new(PolicyPhase::Produce, action)
     });
-    let (few, many) = (batch(1, VALUE), batch(5_000, VALUE));
-    // Buffers get their sizes.
-    judge.judge(&many);
-    let for_one = measure(|| judge.judge(&few)).count_total;
-    let for_many = measure(|| judge.judge(&many)).count_total;
-    assert!(
-        for_many <= for_one,
-        "{for_many} for many records, {for_one} for one"
-    );
+    judge.allocates_for_no_record(VALUE);
 }
 
 /// The bytes of what comes of a batch, which grow in steps.
@@ -230,14 +235,6 @@ fn validation_allocates_nothing_for_each_record() {
         ),
     ] {
         let value: &'static [u8] = value.leak();
-        let (few, many) = (batch(1, value), batch(5_000, value));
-        // Buffers get their sizes.
-        judge.judge(&many);
-        let for_one = measure(|| judge.judge(&few)).count_total;
-        let for_many = measure(|| judge.judge(&many)).count_total;
-        assert!(
-            for_many <= for_one,
-            "{for_many} for many records, {for_one} for one"
-        );
+        judge.allocates_for_no_record(value);
     }
 }
